@@ -1,0 +1,54 @@
+#include "hash.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static _Thread_local EVP_MD_CTX *context;
+static _Thread_local EVP_MD *algorithm;
+
+struct hash
+hash_sha256(const void *p, size_t len)
+{
+	struct hash h;
+
+	if (context == NULL) {
+		/* Fetched once: the implicit fetch of EVP_sha256() costs more than the hash. */
+		algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+		context = EVP_MD_CTX_new();
+	}
+	if (context == NULL || algorithm == NULL || !EVP_DigestInit_ex2(context, algorithm, NULL) ||
+	    !EVP_DigestUpdate(context, p, len) || !EVP_DigestFinal_ex(context, h.bytes, NULL)) {
+		fputs("mx509: libcrypto has no SHA-256; check its configuration\n", stderr);
+		exit(2);
+	}
+	return h;
+}
+
+int
+hash_compare(const struct hash *a, const struct hash *b)
+{
+	return memcmp(a->bytes, b->bytes, HASH_LEN);
+}
+
+void
+hash_hex(const struct hash *h, char out[2 * HASH_LEN + 1])
+{
+	for (size_t i = 0; i < HASH_LEN; i++)
+		snprintf(out + 2 * i, 3, "%02x", h->bytes[i]);
+}
+
+struct hash
+hash_chain(const struct hash *certificates, size_t n)
+{
+	_Static_assert(sizeof(struct hash) == HASH_LEN, "an array of hashes has no gaps");
+	return hash_sha256(certificates, n * sizeof(*certificates));
+}
+
+uint64_t
+hash_checksum(const void *key, size_t key_len, const void *value, size_t value_len)
+{
+	return XXH3_64bits_withSeed(value, value_len, XXH3_64bits(key, key_len));
+}

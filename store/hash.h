@@ -1,0 +1,29 @@
+/*
+ * hash: SHA-256 (FIPS 180-4), by which certificates, chains and evidence are named, and XXH3-64,
+ * by which a record that is not named by its contents is checked. Threads: hash_sha256() keeps
+ * one context a thread.
+ */
+#ifndef MX509_HASH_H
+#define MX509_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_LEN 32
+
+struct hash {
+	uint8_t bytes[HASH_LEN];
+};
+
+struct hash hash_sha256(const void *p, size_t len);
+int hash_compare(const struct hash *a, const struct hash *b); /* as memcmp */
+void hash_hex(const struct hash *h, char out[2 * HASH_LEN + 1]);
+
+/* The chain id: SHA-256 over the concatenated SHA-256s of the certificates in wire order. */
+struct hash hash_chain(const struct hash *certificates, size_t n);
+
+/* XXH3-64 of a record's value, seeded by XXH3-64 of its key: a value under a wrong key does not
+ * pass either. */
+uint64_t hash_checksum(const void *key, size_t key_len, const void *value, size_t value_len);
+
+#endif

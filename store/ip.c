@@ -1,0 +1,36 @@
+#include "ip.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+bool
+ip_parse(struct ip *ip, const char *text)
+{
+	*ip = (struct ip){0};
+	if (inet_pton(AF_INET, text, ip->octets) == 1)
+		ip->family = 4;
+	else if (inet_pton(AF_INET6, text, ip->octets) == 1)
+		ip->family = 6;
+	return ip->family != 0;
+}
+
+void
+ip_format(const struct ip *ip, char out[IP_TEXT_MAX])
+{
+	if (inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->octets, out, IP_TEXT_MAX) == NULL)
+		out[0] = '\0';
+}
+
+int
+ip_compare(const struct ip *a, const struct ip *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->octets, b->octets, sizeof(a->octets));
+}
+
+unsigned
+ip_octets_len(const struct ip *ip)
+{
+	return ip->family == 4 ? 4 : 16;
+}

@@ -1,0 +1,24 @@
+/*
+ * ip: an IPv4 or IPv6 address as a value. An IPv4 address has family 4 and its four octets first,
+ * the rest zero; it sorts before every IPv6 address. ::ffff:a.b.c.d stays IPv6: it is what
+ * somebody wrote, and the collector refuses to dial it. No zones (%eth0).
+ */
+#ifndef MX509_IP_H
+#define MX509_IP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IP_TEXT_MAX 46 /* INET6_ADDRSTRLEN */
+
+struct ip {
+	uint8_t family; /* 4 or 6; 0 is no address */
+	uint8_t octets[16];
+};
+
+bool ip_parse(struct ip *ip, const char *text); /* inet_pton(3) form, no brackets */
+void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]); /* RFC 5952 */
+int ip_compare(const struct ip *a, const struct ip *b);
+unsigned ip_octets_len(const struct ip *ip); /* 4 or 16 */
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * json: records as JSON lines (CONTRACT "Records as JSON"), in and out; the only user of jansson
+ * in the store. What is written is UTF-8 on one line that ends in LF. What is read comes from
+ * strangers: bounded by limits.h, names normalised, unknown members ignored, a wrong or missing
+ * one is ERR_INPUT and named.
+ */
+#ifndef MX509_JSON_H
+#define MX509_JSON_H
+
+#include "observation.h"
+
+void json_observation(
+    struct buf *line, const struct series *series, const struct observation *observation);
+void json_certificate(struct buf *line, const struct hash *name, const void *der, size_t len);
+void json_dns(struct buf *line, const struct series *series, const struct dns_answer *answer);
+
+enum json_type { JSON_RECORD_OBSERVATION, JSON_RECORD_CERTIFICATE, JSON_RECORD_DNS };
+
+struct json_record {
+	enum json_type type;
+	struct series series;		/* observation, dns */
+	struct observation observation; /* observation */
+	struct dns_answer answer;	/* dns */
+	struct buf der;			/* certificate; checked against its sha256 */
+	void *document;			/* what the texts above are borrowed from */
+};
+
+int json_parse(struct json_record *record, const char *line, size_t len, struct err *err);
+void json_record_finish(struct json_record *record);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * timeline: the observations of one series in order of time. The decoder of day records is here;
+ * the differ's lifetimes run over it, so it does nothing but decode: no evidence is looked up.
+ *
+ * The caller owns struct timeline; it borrows a cursor of the view: timeline_finish() before the
+ * view is closed. Observations of the same time stand in the order of their evidence numbers.
+ */
+#ifndef MX509_TIMELINE_H
+#define MX509_TIMELINE_H
+
+#include "store.h"
+
+struct sighting {
+	int64_t time_ms;
+	uint32_t evidence;  /* store_evidence(), store_dns_answer() */
+	int32_t ms[MS_N];   /* of a probe; -1: null */
+	uint32_t ttl_s;	    /* of DNS */
+};
+
+struct timeline {
+	struct store_view *view;
+	void *cursor;
+	uint32_t series;
+	enum series_kind kind;
+	int64_t from_ms, to_ms, day_ms, last_ms;
+	struct reader chunk;
+	uint32_t left;	 /* sightings left in the chunk */
+	bool started;
+};
+
+/* Sightings with from_ms <= time < to_ms; INT64_MIN and INT64_MAX for all. Reads only the days of
+ * that span. */
+int timeline_init(struct timeline *t, struct store_view *view, uint32_t series,
+    enum series_kind kind, int64_t from_ms, int64_t to_ms, struct err *err);
+int timeline_next(struct timeline *t, struct sighting *out, struct err *err); /* 1, 0, <0 */
+void timeline_finish(struct timeline *t);
+
+/* The last sighting before before_ms: 1, 0 (none), <0. */
+int timeline_last(struct store_view *view, uint32_t series, enum series_kind kind,
+    int64_t before_ms, struct sighting *out, struct err *err);
+
+#endif

@@ -22,8 +22,8 @@ struct buf {
 	size_t len, cap;
 };
 
-void buf_finish(struct buf *b); /* frees; b can be used again */
-void buf_clear(struct buf *b);	/* empties, keeps the memory */
+void buf_finish(struct buf *b);		       /* frees; b can be used again */
+void buf_clear(struct buf *b);		       /* empties, keeps the memory */
 uint8_t *buf_reserve(struct buf *b, size_t n); /* room for n more bytes; len is not changed */
 void buf_append(struct buf *b, const void *p, size_t len);
 void buf_append_text(struct buf *b, const char *text); /* without its NUL */

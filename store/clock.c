@@ -49,8 +49,7 @@ clock_day_of_ms(int64_t time_ms)
 }
 
 bool
-clock_from_civil(
-    int year, int month, int day, int hour, int minute, int second, int64_t *time_ms)
+clock_from_civil(int year, int month, int day, int hour, int minute, int second, int64_t *time_ms)
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -60,7 +59,7 @@ clock_from_civil(
 	    minute > 59 || second < 0 || second > 59)
 		return false;
 	*time_ms = clock_days(year, month, day) * CLOCK_DAY_MS +
-	    ((int64_t)hour * 3600 + minute * 60 + second) * 1000;
+		   ((int64_t)hour * 3600 + minute * 60 + second) * 1000;
 	return true;
 }
 
@@ -104,7 +103,7 @@ void
 clock_format_human(int64_t time_ms, bool utc, char out[CLOCK_TEXT_MAX])
 {
 	time_t s = (time_t)clock_day_of_ms(time_ms) * 86400 +
-	    (time_t)((time_ms - clock_day_of_ms(time_ms) * CLOCK_DAY_MS) / 1000);
+		   (time_t)((time_ms - clock_day_of_ms(time_ms) * CLOCK_DAY_MS) / 1000);
 	struct tm tm;
 
 	if (utc) {

@@ -16,7 +16,7 @@ struct ip {
 	uint8_t octets[16];
 };
 
-bool ip_parse(struct ip *ip, const char *text); /* inet_pton(3) form, no brackets */
+bool ip_parse(struct ip *ip, const char *text);		    /* inet_pton(3) form, no brackets */
 void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]); /* RFC 5952 */
 int ip_compare(const struct ip *a, const struct ip *b);
 unsigned ip_octets_len(const struct ip *ip); /* 4 or 16 */

@@ -6,19 +6,20 @@
 #ifndef MX509_STORE_LIMITS_H
 #define MX509_STORE_LIMITS_H
 
-#define LIMIT_NAME 253		       /* octets of a host name, RFC 1035 section 3.1 less dots */
-#define LIMIT_VANTAGE 32	       /* octets of a vantage's name */
-#define LIMIT_WORD 64		       /* octets of a cipher's, group's, errno's … name */
-#define LIMIT_GREETING 4096	       /* octets of a greeting's shape */
-#define LIMIT_EHLO_LINES 256	       /* keywords of an EHLO reply */
-#define LIMIT_EHLO_LINE 1024	       /* octets of one of them */
-#define LIMIT_CHAIN 1024	       /* certificates in a chain */
-#define LIMIT_CERTIFICATE (16u << 20)  /* octets of a certificate: a u24 of TLS, RFC 8446 4.4.2 */
-#define LIMIT_DNS_RECORDS 1024	       /* records of one DNS answer */
-#define LIMIT_DNS_RECORD 65536	       /* octets of one of them, in presentation form */
-#define LIMIT_JSON_LINE (32u << 20)    /* octets of a line that is imported */
-#define LIMIT_BATCH 1000000	       /* observations between two durability points */
-#define LIMIT_MAP (UINT64_C(1) << 40)  /* octets of address space for the corpus: sparse */
-#define LIMIT_READERS 512	       /* read transactions at once, all processes together */
+#define LIMIT_NAME 253		      /* octets of a host name, RFC 1035 section 3.1 less dots */
+#define LIMIT_VANTAGE 32	      /* octets of a vantage's name */
+#define LIMIT_WORD 64		      /* octets of a cipher's, group's, errno's … name */
+#define LIMIT_GREETING 4096	      /* octets of a greeting's shape */
+#define LIMIT_EHLO_LINES 256	      /* keywords of an EHLO reply */
+#define LIMIT_EHLO_LINE 1024	      /* octets of one of them */
+#define LIMIT_REASON 1024	      /* octets of the reason that a log gives */
+#define LIMIT_CHAIN 1024	      /* certificates in a chain */
+#define LIMIT_CERTIFICATE (16u << 20) /* octets of a certificate: a u24 of TLS, RFC 8446 4.4.2 */
+#define LIMIT_DNS_RECORDS 1024	      /* records of one DNS answer */
+#define LIMIT_DNS_RECORD 65536	      /* octets of one of them, in presentation form */
+#define LIMIT_JSON_LINE (32u << 20)   /* octets of a line that is imported */
+#define LIMIT_BATCH 1000000	      /* observations between two durability points */
+#define LIMIT_MAP (UINT64_C(1) << 40) /* octets of address space for the corpus: sparse */
+#define LIMIT_READERS 512	      /* read transactions at once, all processes together */
 
 #endif

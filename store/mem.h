@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 void *mem_alloc(size_t len) __attribute__((returns_nonnull, malloc));
-void *mem_zero(size_t n, size_t size) __attribute__((returns_nonnull, malloc)); /* calloc */
+void *mem_zero(size_t n, size_t size) __attribute__((returns_nonnull, malloc));	 /* calloc */
 void *mem_grow(void *p, size_t n, size_t size) __attribute__((returns_nonnull)); /* reallocarray */
 void *mem_dup(const void *p, size_t len) __attribute__((returns_nonnull, malloc));
 char *mem_strdup(const char *s) __attribute__((returns_nonnull, malloc));

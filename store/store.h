@@ -52,8 +52,8 @@ int store_batch_begin(struct store *store, struct store_batch **batch, struct er
 
 /* 1: new; 0: was there. The certificate's name in *name (may be NULL). Any bytes are taken: what
  * a server presents as a certificate need not be one. */
-int store_batch_certificate(struct store_batch *batch, const void *der, size_t len,
-    struct hash *name, struct err *err);
+int store_batch_certificate(
+    struct store_batch *batch, const void *der, size_t len, struct hash *name, struct err *err);
 
 /* 1: new; 0: one that is equal in every member was there. Certificates of the chain that the
  * store does not hold are remembered as known by name only (store_certificate: ERR_NOT_FOUND);
@@ -80,19 +80,18 @@ void store_view_close(struct store_view *view); /* accepts NULL */
 int store_series(struct store_view *view, uint32_t number, struct series *series, struct err *err);
 
 /* Evidence by its number (struct sighting). Owned by *out: evidence_finish(). */
-int store_evidence(struct store_view *view, uint32_t number, struct evidence *out,
-    struct err *err);
+int store_evidence(struct store_view *view, uint32_t number, struct evidence *out, struct err *err);
 int store_dns_answer(struct store_view *view, uint32_t number, struct dns_answer *out,
     struct err *err); /* all but time_ms and ttl_s, which the sighting has */
 
 /* The DER, checked against its name, in *der (cleared first). ERR_NOT_FOUND: unknown, or known by
  * name only. */
-int store_certificate(struct store_view *view, const struct hash *name, struct buf *der,
-    struct err *err);
+int store_certificate(
+    struct store_view *view, const struct hash *name, struct buf *der, struct err *err);
 
 /* Names of the certificates of a chain, appended to *names as 32 octets each. */
-int store_chain(struct store_view *view, const struct hash *chain_id, struct buf *names,
-    struct err *err);
+int store_chain(
+    struct store_view *view, const struct hash *chain_id, struct buf *names, struct err *err);
 
 /* ---- walks: the caller owns the iterator ------------------------------------------------- */
 
@@ -121,8 +120,7 @@ int store_series_on(struct store_view *view, int64_t day, struct buf *numbers_u3
 
 /* Certificates in order of arrival: 1, 0, <0 as above. *der is borrowed until the next call. */
 struct certificate_walk;
-int certificate_walk_open(
-    struct certificate_walk **walk, struct store_view *view, struct err *err);
+int certificate_walk_open(struct certificate_walk **walk, struct store_view *view, struct err *err);
 int certificate_walk_next(struct certificate_walk *walk, struct hash *name, struct buf *der,
     bool *known, struct err *err);
 void certificate_walk_close(struct certificate_walk *walk);
@@ -150,8 +148,8 @@ void journal_walk_close(struct journal_walk *walk);
 /* ---- figures ----------------------------------------------------------------------------- */
 
 struct store_figures {
-	uint64_t series, hosts, addresses, observations, dns_answers, evidence, chains, certificates,
-	    certificates_unknown, commits;
+	uint64_t series, hosts, addresses, observations, dns_answers, evidence, chains,
+	    certificates, certificates_unknown, commits;
 	int64_t first_ms, last_ms; /* of observations; meaningless where there are none */
 	struct {
 		const char *name; /* of the sub-database */

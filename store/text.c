@@ -41,8 +41,8 @@ static bool
 is_hostile(uint32_t rune)
 {
 	return rune < 0x20 || (rune >= 0x7f && rune <= 0x9f) || rune == 0x61c || rune == 0x200e ||
-	    rune == 0x200f || (rune >= 0x202a && rune <= 0x202e) ||
-	    (rune >= 0x2066 && rune <= 0x2069) || rune == 0x2028 || rune == 0x2029;
+	       rune == 0x200f || (rune >= 0x202a && rune <= 0x202e) ||
+	       (rune >= 0x2066 && rune <= 0x2069) || rune == 0x2028 || rune == 0x2029;
 }
 
 void
@@ -101,8 +101,8 @@ text_csv(struct buf *out, const void *bytes, size_t len)
 	if (len > 0 && memchr("=+-@", *(const char *)bytes, 4) != NULL)
 		buf_append_byte(&plain, '\'');
 	text_escape(&plain, bytes, len);
-	quote = plain.len > 0 &&
-	    (memchr(plain.data, ',', plain.len) != NULL || memchr(plain.data, '"', plain.len) != NULL);
+	quote = plain.len > 0 && (memchr(plain.data, ',', plain.len) != NULL ||
+				     memchr(plain.data, '"', plain.len) != NULL);
 	if (quote)
 		buf_append_byte(out, '"');
 	for (size_t i = 0; i < plain.len; i++) {

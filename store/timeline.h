@@ -12,9 +12,9 @@
 
 struct sighting {
 	int64_t time_ms;
-	uint32_t evidence;  /* store_evidence(), store_dns_answer() */
-	int32_t ms[MS_N];   /* of a probe; -1: null */
-	uint32_t ttl_s;	    /* of DNS */
+	uint32_t evidence; /* store_evidence(), store_dns_answer() */
+	int32_t ms[MS_N];  /* of a probe; -1: null */
+	uint32_t ttl_s;	   /* of DNS */
 };
 
 struct timeline {
@@ -24,7 +24,7 @@ struct timeline {
 	enum series_kind kind;
 	int64_t from_ms, to_ms, day_ms, last_ms;
 	struct reader chunk;
-	uint32_t left;	 /* sightings left in the chunk */
+	uint32_t left; /* sightings left in the chunk */
 	bool started;
 };
 

@@ -1,0 +1,676 @@
+#include "db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "mem.h"
+
+#define CHECKSUM_LEN 8
+#define MAP_LEAST (UINT64_C(1) << 30)
+#define FORMAT_VERSION 1
+
+static const char *const table_names[DB_TABLE_N] = {
+    [DB_META] = "meta",
+    [DB_SERIES] = "series",
+    [DB_SERIES_KEY] = "series_key",
+    [DB_BY_ADDRESS] = "by_address",
+    [DB_EVIDENCE] = "evidence",
+    [DB_EVIDENCE_ID] = "evidence_id",
+    [DB_CHAIN] = "chain",
+    [DB_CERT] = "cert",
+    [DB_CERT_ID] = "cert_id",
+    [DB_DAY] = "day",
+    [DB_DATE] = "date",
+    [DB_JOURNAL] = "journal",
+};
+
+/* One LMDB environment, shared by the handles of this process. */
+struct environment {
+	struct environment *next;
+	MDB_env *env;
+	MDB_dbi dbi[DB_TABLE_N];
+	dev_t device;
+	ino_t inode;
+	bool writable, ready;
+	unsigned users;
+};
+
+static pthread_mutex_t environments_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct environment *environments;
+
+struct db {
+	struct environment *environment;
+	bool write;
+	char *dir;
+};
+
+struct db_txn {
+	struct db *db;
+	MDB_txn *txn;
+	struct buf value; /* what is being put */
+};
+
+struct db_cursor {
+	struct db_txn *txn;
+	enum db_table table;
+	MDB_cursor *cursor;
+};
+
+const char *
+db_table_name(enum db_table table)
+{
+	return table_names[table];
+}
+
+/* EFBIG is a limit of the process or of the file system on the size of the file. */
+static int
+fail(const char *dir, int rc, const char *what, struct err *err)
+{
+	switch (rc) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return err_set(err, ERR_FULL, "%s: %s: %s", dir, what, strerror(rc));
+	case MDB_MAP_FULL:
+		return err_set(err, ERR_FULL,
+		    "%s: %s: the corpus fills its address space; "
+		    "raise the limit on virtual memory (ulimit -v)",
+		    dir, what);
+	case MDB_READERS_FULL:
+		return err_set(err, ERR_LIMIT, "%s: %s: %d readers are at work; try again later",
+		    dir, what, LIMIT_READERS);
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_CURSOR_FULL:
+		return err_set(err, ERR_DAMAGED, "%s: %s: %s; run `mxstore check --store %s`", dir,
+		    what, mdb_strerror(rc), dir);
+	case MDB_MAP_RESIZED:
+		return err_set(err, ERR_LIMIT,
+		    "%s: %s: the corpus is larger than the address space "
+		    "of this process; raise the limit on virtual memory (ulimit -v)",
+		    dir, what);
+	case EIO:
+		return err_set(err, ERR_SYSTEM, "%s: %s: %s", dir, what, strerror(rc));
+	}
+	return err_set(err, ERR_SYSTEM, "%s: %s: %s", dir, what, mdb_strerror(rc));
+}
+
+static void
+names(struct buf *out, const void *key, size_t len)
+{
+	buf_append_text(out, "key ");
+	buf_append_hex(out, key, len < 64 ? len : 64);
+	if (len > 64)
+		buf_append_text(out, "…");
+}
+
+static int
+damaged(struct db_txn *txn, enum db_table table, const MDB_val *key, struct err *err)
+{
+	struct buf shown = {0};
+
+	names(&shown, key->mv_data, key->mv_size);
+	err_set(err, ERR_DAMAGED, "%s: damaged: sub-database %s, %s: the checksum does not hold",
+	    txn->db->dir, table_names[table], buf_text(&shown));
+	buf_finish(&shown);
+	return ERR_DAMAGED;
+}
+
+/* Checks the checksum and strips it. */
+static int
+unseal(struct db_txn *txn, enum db_table table, const MDB_val *key, const MDB_val *value,
+    struct db_bytes *out, struct err *err)
+{
+	struct reader r;
+	size_t len = value->mv_size - CHECKSUM_LEN;
+
+	if (value->mv_size < CHECKSUM_LEN)
+		return damaged(txn, table, key, err);
+	r = reader_of((const uint8_t *)value->mv_data + len, CHECKSUM_LEN);
+	if (reader_u64le(&r) != hash_checksum(key->mv_data, key->mv_size, value->mv_data, len))
+		return damaged(txn, table, key, err);
+	*out = (struct db_bytes){value->mv_data, len};
+	return 1;
+}
+
+static MDB_val
+val_of(const struct key *key)
+{
+	return (MDB_val){key->len, (void *)(uintptr_t)key->bytes};
+}
+
+/* ---- opening: the environment --------------------------------------------------------------- */
+
+static int
+make_dirs(const char *dir, struct err *err)
+{
+	char *path = mem_strdup(dir);
+	int rc = 0;
+
+	for (char *p = path + 1; rc == 0; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0777) != 0 && errno != EEXIST)
+			rc = err_system(err, errno, "%s: cannot be made", path);
+		*p = c;
+		if (c == '\0')
+			break;
+	}
+	free(path);
+	return rc;
+}
+
+/* What stands in a new directory survives a power cut only after the directory is synced. */
+static int
+sync_dir(const char *dir, struct err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0 || fsync(fd) != 0)
+		rc = err_system(err, errno, "%s: cannot be synced", dir);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static bool
+data_stat(const char *dir, struct stat *st)
+{
+	struct buf path = {0};
+	bool there;
+
+	buf_printf(&path, "%s/data.mdb", dir);
+	there = stat(buf_text(&path), st) == 0;
+	buf_finish(&path);
+	return there;
+}
+
+static int
+open_error(const char *dir, int rc, struct err *err)
+{
+	switch (rc) {
+	case MDB_INVALID:
+		return err_set(err, ERR_FORMAT,
+		    "%s/data.mdb: no corpus of mx509; choose another directory with --store", dir);
+	case MDB_VERSION_MISMATCH:
+		return err_set(err, ERR_FORMAT,
+		    "%s/data.mdb: written by another version of LMDB; use that one", dir);
+	case EACCES:
+	case EPERM:
+		return err_set(err, ERR_SYSTEM,
+		    "%s: permission denied; data.mdb must be readable and lock.mdb writable, also "
+		    "for those who only read",
+		    dir);
+	}
+	return fail(dir, rc, "cannot be opened", err);
+}
+
+static int
+try_open(const char *dir, uint64_t map, unsigned flags, MDB_env **env)
+{
+	int rc = mdb_env_create(env);
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(*env, map);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(*env, DB_TABLE_N);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(*env, LIMIT_READERS);
+	if (rc == 0)
+		rc = mdb_env_open(*env, dir, MDB_NOTLS | flags, 0666);
+	if (rc != 0 && *env != NULL) {
+		mdb_env_close(*env);
+		*env = NULL;
+	}
+	return rc;
+}
+
+/* For reading too the environment is opened to write where that is allowed: one of the process
+ * must serve both. */
+static int
+env_open(struct environment *e, const char *dir, bool write, struct err *err)
+{
+	unsigned flags = 0;
+	int rc;
+
+	for (uint64_t map = LIMIT_MAP;;) {
+		rc = try_open(dir, map, flags, &e->env);
+		if (rc == ENOMEM && map > MAP_LEAST)
+			map /= 2;
+		else if ((rc == EACCES || rc == EROFS) && !write && flags == 0)
+			flags = MDB_RDONLY;
+		else
+			break;
+	}
+	if (rc != 0)
+		return open_error(dir, rc, err);
+	e->writable = flags == 0;
+	rc = mdb_reader_check(e->env, NULL);
+	return rc == 0 ? 0 : fail(dir, rc, "cannot clear the slots of dead readers", err);
+}
+
+/* ---- opening: the tables -------------------------------------------------------------------- */
+
+static const uint8_t format_key[] = {'f', 'o', 'r', 'm', 'a', 't'};
+
+static int
+check_format(struct db_txn *txn, struct err *err)
+{
+	MDB_val key = {sizeof(format_key), (void *)(uintptr_t)format_key}, value;
+	const char *dir = txn->db->dir;
+	struct db_bytes bytes;
+	struct reader r;
+	uint32_t version;
+	int rc = mdb_get(txn->txn, txn->db->environment->dbi[DB_META], &key, &value);
+
+	if (rc == MDB_NOTFOUND)
+		return err_set(
+		    err, ERR_FORMAT, "%s/data.mdb: no corpus of mx509: it names no format", dir);
+	if (rc != 0)
+		return fail(dir, rc, "cannot be read", err);
+	if ((rc = unseal(txn, DB_META, &key, &value, &bytes, err)) < 0)
+		return rc;
+	r = reader_of(bytes.p, bytes.len);
+	version = reader_u32le(&r);
+	if (r.failed || version != FORMAT_VERSION)
+		return err_set(err, ERR_FORMAT,
+		    "%s: a corpus of format %u; this version of mx509 reads format %d only", dir,
+		    (unsigned)version, FORMAT_VERSION);
+	return 0;
+}
+
+static int
+write_format(struct db_txn *txn, struct err *err)
+{
+	struct key key = {.len = sizeof(format_key)};
+	uint8_t version[4] = {FORMAT_VERSION, 0, 0, 0};
+
+	memcpy(key.bytes, format_key, sizeof(format_key));
+	return db_put(txn, DB_META, &key, version, sizeof(version), DB_PUT, err);
+}
+
+/* Whether there is nothing at all in the environment yet. */
+static bool
+is_blank(MDB_txn *txn)
+{
+	MDB_stat stat;
+	MDB_dbi main_dbi;
+
+	return mdb_dbi_open(txn, NULL, 0, &main_dbi) == 0 && mdb_stat(txn, main_dbi, &stat) == 0 &&
+	       stat.ms_entries == 0;
+}
+
+static int
+open_tables(struct db_txn *txn, bool create, struct err *err)
+{
+	struct environment *e = txn->db->environment;
+
+	for (int i = 0; i < DB_TABLE_N; i++) {
+		int rc =
+		    mdb_dbi_open(txn->txn, table_names[i], create ? MDB_CREATE : 0, &e->dbi[i]);
+
+		if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE)
+			return err_set(err, ERR_FORMAT,
+			    "%s/data.mdb: no corpus of mx509: it has no sub-database %s",
+			    txn->db->dir, table_names[i]);
+		if (rc != 0)
+			return fail(txn->db->dir, rc, "cannot be opened", err);
+	}
+	return create ? write_format(txn, err) : check_format(txn, err);
+}
+
+/* The handles of the tables stay open when the transaction is committed, a reading one too. */
+static int
+prepare(struct db *db, bool write, struct err *err)
+{
+	struct environment *e = db->environment;
+	struct db_txn *txn;
+	bool blank;
+	int rc;
+
+	if ((rc = db_begin(db, false, &txn, err)) != 0)
+		return rc;
+	blank = is_blank(txn->txn);
+	if (blank && !write) {
+		rc = err_set(err, ERR_NOT_FOUND,
+		    "%s: no corpus here; `mxcollect run --store %s …` makes one", db->dir, db->dir);
+	} else if (blank) {
+		db_abort(&txn);
+		if ((rc = db_begin(db, true, &txn, err)) != 0)
+			return rc;
+		/* Another process may have been faster. */
+		blank = is_blank(txn->txn);
+	}
+	if (rc == 0)
+		rc = open_tables(txn, blank, err);
+	if (rc == 0)
+		rc = db_commit(&txn, err);
+	if (rc == 0 && blank)
+		rc = sync_dir(db->dir, err);
+	db_abort(&txn);
+	e->ready = rc == 0;
+	return rc;
+}
+
+/* ---- opening: sharing ----------------------------------------------------------------------- */
+
+static void
+environment_release(struct environment *e)
+{
+	struct environment **link = &environments;
+
+	if (--e->users > 0)
+		return;
+	while (*link != NULL && *link != e)
+		link = &(*link)->next;
+	if (*link == e)
+		*link = e->next;
+	if (e->env != NULL)
+		mdb_env_close(e->env);
+	free(e);
+}
+
+static int
+environment_acquire(struct db *db, bool write, struct err *err)
+{
+	struct stat st;
+	struct environment *e = NULL;
+	int rc = 0;
+
+	if (data_stat(db->dir, &st))
+		for (e = environments; e != NULL; e = e->next)
+			if (e->device == st.st_dev && e->inode == st.st_ino)
+				break;
+	if (e != NULL && write && !e->writable)
+		return err_set(
+		    err, ERR_SYSTEM, "%s: open for reading only; no permission to write", db->dir);
+	if (e == NULL) {
+		e = mem_zero(1, sizeof(*e));
+		rc = env_open(e, db->dir, write, err);
+		if (rc == 0 && data_stat(db->dir, &st)) {
+			e->device = st.st_dev;
+			e->inode = st.st_ino;
+			e->next = environments;
+			environments = e;
+		}
+	}
+	e->users++;
+	db->environment = e;
+	if (rc == 0 && !e->ready)
+		rc = prepare(db, write, err);
+	return rc;
+}
+
+static int
+missing(const char *dir, int errnum, struct err *err)
+{
+	if (errnum != ENOENT && errnum != ENOTDIR)
+		return err_system(err, errnum, "%s/data.mdb: cannot be read", dir);
+	return err_set(err, ERR_NOT_FOUND,
+	    "%s: no corpus here; `mxcollect run --store %s …` makes one", dir, dir);
+}
+
+int
+db_open(struct db **out, const char *dir, bool write, struct err *err)
+{
+	struct db *db = mem_zero(1, sizeof(*db));
+	struct stat st;
+	int rc = 0;
+
+	*out = NULL;
+	db->dir = mem_strdup(dir);
+	db->write = write;
+	if (write)
+		rc = make_dirs(dir, err);
+	if (rc == 0 && write && stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+		rc = err_set(
+		    err, ERR_INPUT, "%s: not a directory; choose another with --store", dir);
+	if (rc == 0 && !write && (!data_stat(dir, &st) || st.st_size == 0))
+		rc = missing(dir, errno == 0 ? ENOENT : errno, err);
+	if (rc == 0) {
+		pthread_mutex_lock(&environments_mutex);
+		rc = environment_acquire(db, write, err);
+		pthread_mutex_unlock(&environments_mutex);
+	}
+	if (rc != 0) {
+		db_close(db);
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+void
+db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	if (db->environment != NULL) {
+		pthread_mutex_lock(&environments_mutex);
+		environment_release(db->environment);
+		pthread_mutex_unlock(&environments_mutex);
+	}
+	free(db->dir);
+	free(db);
+}
+
+/* ---- transactions --------------------------------------------------------------------------- */
+
+int
+db_begin(struct db *db, bool write, struct db_txn **out, struct err *err)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(db->environment->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+
+	*out = NULL;
+	if (rc != 0)
+		return fail(db->dir, rc, "no transaction", err);
+	*out = mem_zero(1, sizeof(**out));
+	(*out)->db = db;
+	(*out)->txn = txn;
+	return 0;
+}
+
+int
+db_commit(struct db_txn **txn, struct err *err)
+{
+	int rc = mdb_txn_commit((*txn)->txn);
+
+	if (rc != 0)
+		rc = fail(
+		    (*txn)->db->dir, rc, "the batch is not stored, the corpus is as it was", err);
+	buf_finish(&(*txn)->value);
+	free(*txn);
+	*txn = NULL;
+	return rc;
+}
+
+void
+db_abort(struct db_txn **txn)
+{
+	if (txn == NULL || *txn == NULL)
+		return;
+	mdb_txn_abort((*txn)->txn);
+	buf_finish(&(*txn)->value);
+	free(*txn);
+	*txn = NULL;
+}
+
+int
+db_get(struct db_txn *txn, enum db_table table, const struct key *key, struct db_bytes *value,
+    struct err *err)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(txn->txn, txn->db->environment->dbi[table], &k, &v);
+
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return fail(txn->db->dir, rc, table_names[table], err);
+	return unseal(txn, table, &k, &v, value, err);
+}
+
+int
+db_put(struct db_txn *txn, enum db_table table, const struct key *key, const void *value,
+    size_t len, enum db_put how, struct err *err)
+{
+	MDB_val k = val_of(key), v;
+	int rc;
+
+	buf_clear(&txn->value);
+	buf_append(&txn->value, value, len);
+	buf_append_u64le(&txn->value, hash_checksum(key->bytes, key->len, value, len));
+	v = (MDB_val){txn->value.len, txn->value.data};
+	rc = mdb_put(txn->txn, txn->db->environment->dbi[table], &k, &v,
+	    how == DB_PUT_LAST ? MDB_APPEND : 0);
+	if (rc == MDB_KEYEXIST)
+		return err_set(err, ERR_DAMAGED,
+		    "%s: sub-database %s: its numbers are not in order", txn->db->dir,
+		    table_names[table]);
+	return rc == 0 ? 0 : fail(txn->db->dir, rc, table_names[table], err);
+}
+
+int
+db_delete(struct db_txn *txn, enum db_table table, const struct key *key, struct err *err)
+{
+	MDB_val k = val_of(key);
+	int rc = mdb_del(txn->txn, txn->db->environment->dbi[table], &k, NULL);
+
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(txn->db->dir, rc, table_names[table], err);
+}
+
+/* ---- cursors -------------------------------------------------------------------------------- */
+
+struct db_cursor *
+db_cursor_open(struct db_txn *txn, enum db_table table, struct err *err)
+{
+	struct db_cursor *c = mem_zero(1, sizeof(*c));
+	int rc = mdb_cursor_open(txn->txn, txn->db->environment->dbi[table], &c->cursor);
+
+	if (rc != 0) {
+		fail(txn->db->dir, rc, table_names[table], err);
+		free(c);
+		return NULL;
+	}
+	c->txn = txn;
+	c->table = table;
+	return c;
+}
+
+void
+db_cursor_close(struct db_cursor *c)
+{
+	if (c == NULL)
+		return;
+	mdb_cursor_close(c->cursor);
+	free(c);
+}
+
+static int
+cursor_get(struct db_cursor *c, MDB_cursor_op op, MDB_val *k, struct db_bytes *key,
+    struct db_bytes *value, struct err *err)
+{
+	MDB_val v;
+	int rc = mdb_cursor_get(c->cursor, k, &v, op);
+
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return fail(c->txn->db->dir, rc, table_names[c->table], err);
+	*key = (struct db_bytes){k->mv_data, k->mv_size};
+	return unseal(c->txn, c->table, k, &v, value, err);
+}
+
+int
+db_cursor_move(struct db_cursor *c, enum db_move move, struct db_bytes *key, struct db_bytes *value,
+    struct err *err)
+{
+	static const MDB_cursor_op ops[] = {
+	    [DB_FIRST] = MDB_FIRST,
+	    [DB_LAST] = MDB_LAST,
+	    [DB_NEXT] = MDB_NEXT,
+	    [DB_PREV] = MDB_PREV,
+	};
+	MDB_val k;
+
+	return cursor_get(c, ops[move], &k, key, value, err);
+}
+
+int
+db_cursor_seek(struct db_cursor *c, const struct key *key, struct db_bytes *found,
+    struct db_bytes *value, struct err *err)
+{
+	MDB_val k = val_of(key);
+
+	return cursor_get(c, MDB_SET_RANGE, &k, found, value, err);
+}
+
+int
+db_cursor_seek_below(struct db_cursor *c, const struct key *key, struct db_bytes *found,
+    struct db_bytes *value, struct err *err)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_cursor_get(c->cursor, &k, &v, MDB_SET_RANGE);
+
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return fail(c->txn->db->dir, rc, table_names[c->table], err);
+	return cursor_get(c, rc == 0 ? MDB_PREV : MDB_LAST, &k, found, value, err);
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+int
+db_table_size(
+    struct db_txn *txn, enum db_table table, uint64_t *records, uint64_t *octets, struct err *err)
+{
+	MDB_stat stat;
+	int rc = mdb_stat(txn->txn, txn->db->environment->dbi[table], &stat);
+
+	if (rc != 0)
+		return fail(txn->db->dir, rc, table_names[table], err);
+	*records = stat.ms_entries;
+	*octets = (uint64_t)stat.ms_psize *
+		  (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+	return 0;
+}
+
+static int
+count_reader(const char *line, void *ctx)
+{
+	unsigned *lines = ctx;
+
+	++*lines;
+	return 0;
+}
+
+int
+db_figures(struct db *db, struct db_figures *figures, struct err *err)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	struct stat st;
+	unsigned lines = 0;
+	int rc = mdb_env_info(db->environment->env, &info);
+
+	if (rc == 0)
+		rc = mdb_env_stat(db->environment->env, &stat);
+	if (rc != 0)
+		return fail(db->dir, rc, "no figures", err);
+	/* A heading, then a line a reader; or one line that says that there is none. */
+	mdb_reader_list(db->environment->env, count_reader, &lines);
+	figures->readers = lines > 0 ? lines - 1 : 0;
+	figures->used_octets = (uint64_t)stat.ms_psize * (info.me_last_pgno + 1);
+	figures->file_octets = data_stat(db->dir, &st) ? (uint64_t)st.st_size : 0;
+	return 0;
+}

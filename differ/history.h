@@ -1,0 +1,40 @@
+/*
+ * history: the events of a series (lifetime.h), read from the store. Sightings of one moment are
+ * taken in the order of their states' ids, so that the order of arrival changes nothing.
+ */
+#ifndef MX509_HISTORY_H
+#define MX509_HISTORY_H
+
+#include "lifetime.h"
+#include "state.h"
+
+struct history {
+	struct store_view *view;
+	struct states *states;
+	struct lifetimes lifetimes; /* of the series that was read last */
+	struct lifetime_sighting *moment; /* the sightings of one moment, to be put in order */
+	size_t moment_n, moment_cap;
+};
+
+/* What to leave out: the times of observations (ascending) that a reader of the journal is to see
+ * as not yet arrived; NULL, 0 for none. */
+struct history_without {
+	const int64_t *times_ms;
+	size_t n;
+};
+
+void history_init(
+    struct history *h, struct store_view *view, const struct lifetime_rules *rules);
+void history_finish(struct history *h);
+
+/* The events of one probe series up to until_ms (exclusive); *events borrowed until the next
+ * call. h->lifetimes tells what is shown at the end. */
+int history_read(struct history *h, uint32_t series, int64_t until_ms,
+    const struct history_without *without, const struct lifetime_event **events, size_t *n,
+    struct err *err);
+
+/* What was last observed before before_ms: 1 and *sighting, or 0. */
+int history_last_observed(struct history *h, uint32_t series, int64_t before_ms,
+    struct lifetime_sighting *sighting, struct err *err);
+
+#endif

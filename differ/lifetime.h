@@ -1,0 +1,93 @@
+/*
+ * lifetime: from the sightings of one series, in order of time, to the moments at which it
+ * changed. CONTRACT "Time: the definitions" is what this implements, to the letter:
+ *
+ * - The lifetime of a state is its sightings, as long as fewer than `settle` observations of other
+ *   states lie between one and the next. Lifetimes overlap where a balancer mixes old and new.
+ * - BEGIN: every lifetime but the series' first begins with a change. Its bracket is (the last
+ *   observation before it, its first sighting].
+ * - A lifetime has ended when `settle` other observations have followed its last sighting.
+ *   ROLLED_BACK: what was observed next after an ended lifetime belongs to an older one.
+ * - GONE: nothing was observed for `gone_after_ms` though probed; BACK: observed again. Where the
+ *   series comes back in a new lifetime, the BEGIN is marked `back` and there is no BACK.
+ *
+ * Pure: no store, no clock, no certificate. States and evidence are numbers that the caller gives
+ * meaning to. It works on a stream and keeps what lifetimes there are, not the sightings.
+ *
+ * Threads: none shared. Times are milliseconds.
+ */
+#ifndef MX509_LIFETIME_H
+#define MX509_LIFETIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIFETIME_SETTLE 20
+#define LIFETIME_GONE_AFTER_MS (INT64_C(7) * 86400000)
+
+struct lifetime_rules {
+	uint64_t settle; /* at least 1 */
+	int64_t gone_after_ms;
+};
+
+/* One sighting: what was shown when. */
+struct lifetime_sighting {
+	int64_t time_ms;
+	uint32_t state;	   /* equal numbers are equal states */
+	uint32_t evidence; /* handed through to the events */
+};
+
+struct lifetime {
+	struct lifetime_sighting first, last;
+	struct lifetime_sighting before; /* the observation before `first`; none in the first one */
+	struct lifetime_sighting next;	 /* the observation after `last`; if has_next */
+	bool has_next;
+	bool back;	    /* it began when the series came back from GONE */
+	size_t old, next_lifetime; /* indexes: of `before`, of `next` */
+	uint64_t first_index, last_index; /* of the sightings among the observed, from 0 */
+};
+
+enum lifetime_kind { LIFETIME_BEGIN, LIFETIME_ROLLED_BACK, LIFETIME_GONE, LIFETIME_BACK };
+
+struct lifetime_event {
+	enum lifetime_kind kind;
+	struct lifetime_sighting old, new; /* GONE: new.evidence is the first failed probe's */
+	int64_t after_ms, before_ms;	   /* the bracket, half-open: after < it <= before */
+	bool mixed;			   /* BEGIN: the old state is still among what is shown */
+	bool back;			   /* BEGIN: after GONE */
+	bool returned; /* BEGIN: to the state that the old one had replaced: undone */
+	bool has_old_gone;
+	int64_t old_gone_after_ms, old_gone_before_ms;
+};
+
+struct lifetimes {
+	struct lifetime_rules rules;
+	struct lifetime *list; /* in order of their first sightings */
+	size_t n, cap;
+	size_t *open; /* indexes of those that may still go on: at most settle + 1 */
+	size_t open_n, open_cap;
+	uint64_t observed;
+	size_t current; /* the lifetime of the last observation */
+	bool gap;	/* probed in vain since the last observation */
+	struct lifetime_sighting gap_first, gap_last;
+	struct lifetime_event *events; /* GONE and BACK as they are found, then all */
+	size_t events_n, events_cap;
+};
+
+void lifetimes_init(struct lifetimes *l, const struct lifetime_rules *rules);
+void lifetimes_clear(struct lifetimes *l); /* for the next series; keeps memory and rules */
+void lifetimes_finish(struct lifetimes *l);
+
+/* In order of time; sightings of one moment in an order that does not depend on their arrival. */
+void lifetimes_observe(struct lifetimes *l, struct lifetime_sighting sighting);
+/* A probe that says nothing about the certificate (its evidence in `sighting`). */
+void lifetimes_gap(struct lifetimes *l, struct lifetime_sighting sighting);
+
+/* All events so far, in order of `before_ms`; borrowed until the next call. Call once a series. */
+const struct lifetime_event *lifetimes_events(struct lifetimes *l, size_t *n);
+
+/* Whether `settle` others have followed its last sighting. */
+bool lifetimes_ended(const struct lifetimes *l, const struct lifetime *one);
+
+#endif

@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "limits.h"
@@ -15,6 +17,7 @@
 #define CHECKSUM_LEN 8
 #define MAP_LEAST (UINT64_C(1) << 30)
 #define FORMAT_VERSION 1
+#define ROOM_LEAST (UINT64_C(16) << 20)
 
 static const char *const table_names[DB_TABLE_N] = {
     [DB_META] = "meta",
@@ -69,19 +72,49 @@ db_table_name(enum db_table table)
 	return table_names[table];
 }
 
+static bool
+data_stat(const char *dir, struct stat *st)
+{
+	struct buf path = {0};
+	bool there;
+
+	buf_printf(&path, "%s/data.mdb", dir);
+	there = stat(buf_text(&path), st) == 0;
+	buf_finish(&path);
+	return there;
+}
+
+/* LMDB makes a short write, as a full disk and a limit on the size of files cause it, into EIO
+ * (mdb_page_flush): whether it was one of them is told by how much room there is. */
+static bool
+is_full(const char *dir)
+{
+	struct statvfs fs;
+	struct rlimit limit;
+	struct stat st;
+
+	if (statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < ROOM_LEAST)
+		return true;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	       data_stat(dir, &st) && (uint64_t)st.st_size + ROOM_LEAST > limit.rlim_cur;
+}
+
 /* EFBIG is a limit of the process or of the file system on the size of the file. */
 static int
 fail(const char *dir, int rc, const char *what, struct err *err)
 {
+	if (rc == EIO && is_full(dir))
+		rc = ENOSPC;
 	switch (rc) {
 	case ENOSPC:
 	case EDQUOT:
 	case EFBIG:
-		return err_set(err, ERR_FULL, "%s: %s: %s", dir, what, strerror(rc));
+		return err_set(
+		    err, ERR_FULL, "%s: %s: %s; make room and repeat", dir, what, strerror(rc));
 	case MDB_MAP_FULL:
 		return err_set(err, ERR_FULL,
-		    "%s: %s: the corpus fills its address space; "
-		    "raise the limit on virtual memory (ulimit -v)",
+		    "%s: %s: the corpus fills its address space; raise the limit on virtual memory "
+		    "(ulimit -v)",
 		    dir, what);
 	case MDB_READERS_FULL:
 		return err_set(err, ERR_LIMIT, "%s: %s: %d readers are at work; try again later",
@@ -90,15 +123,15 @@ fail(const char *dir, int rc, const char *what, struct err *err)
 	case MDB_PAGE_NOTFOUND:
 	case MDB_PANIC:
 	case MDB_CURSOR_FULL:
-		return err_set(err, ERR_DAMAGED, "%s: %s: %s; run `mxstore check --store %s`", dir,
-		    what, mdb_strerror(rc), dir);
+		return err_set(err, ERR_DAMAGED,
+		    "%s: damaged: %s: %s; run `mxstore check --store %s`", dir, what,
+		    mdb_strerror(rc), dir);
 	case MDB_MAP_RESIZED:
 		return err_set(err, ERR_LIMIT,
-		    "%s: %s: the corpus is larger than the address space "
-		    "of this process; raise the limit on virtual memory (ulimit -v)",
+		    "%s: %s: the corpus is larger than the address space of this process; raise "
+		    "the "
+		    "limit on virtual memory (ulimit -v)",
 		    dir, what);
-	case EIO:
-		return err_set(err, ERR_SYSTEM, "%s: %s: %s", dir, what, strerror(rc));
 	}
 	return err_set(err, ERR_SYSTEM, "%s: %s: %s", dir, what, mdb_strerror(rc));
 }
@@ -182,18 +215,6 @@ sync_dir(const char *dir, struct err *err)
 	if (fd >= 0)
 		close(fd);
 	return rc;
-}
-
-static bool
-data_stat(const char *dir, struct stat *st)
-{
-	struct buf path = {0};
-	bool there;
-
-	buf_printf(&path, "%s/data.mdb", dir);
-	there = stat(buf_text(&path), st) == 0;
-	buf_finish(&path);
-	return there;
 }
 
 static int
@@ -488,8 +509,7 @@ db_commit(struct db_txn **txn, struct err *err)
 	int rc = mdb_txn_commit((*txn)->txn);
 
 	if (rc != 0)
-		rc = fail(
-		    (*txn)->db->dir, rc, "the batch is not stored, the corpus is as it was", err);
+		rc = fail((*txn)->db->dir, rc, "cannot be committed", err);
 	buf_finish(&(*txn)->value);
 	free(*txn);
 	*txn = NULL;

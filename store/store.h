@@ -46,8 +46,10 @@ int store_find_dir(const char *option, struct buf *dir, struct err *err);
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-/* Waits for the turn. A batch carries its first error: after one, further calls return it and
- * commit refuses, so that a caller may check at the end only. */
+/* Waits for the turn. A batch carries its first trouble with the store: after it, further calls
+ * return it and commit refuses, so that a caller may check at the end only. A record that is
+ * refused for what it is (ERR_INPUT, ERR_LIMIT: observation.h, limits.h) leaves the batch as it
+ * was; the next one may be good. */
 int store_batch_begin(struct store *store, struct store_batch **batch, struct err *err);
 
 /* 1: new; 0: was there. The certificate's name in *name (may be NULL). Any bytes are taken: what

@@ -1,31 +1,25 @@
 /*
- * timeline: the observations of one series in order of time. The decoder of day records is here;
- * the differ's lifetimes run over it, so it does nothing but decode: no evidence is looked up.
+ * timeline: the observations of one series in order of time. The differ's lifetimes run over it,
+ * so it does nothing but decode (day.h): no evidence is looked up.
  *
  * The caller owns struct timeline; it borrows a cursor of the view: timeline_finish() before the
- * view is closed. Observations of the same time stand in the order of their evidence numbers.
+ * view is closed. Observations of the same time stand in the order of their evidence numbers,
+ * which is the order of arrival of what they show: who compares stores must not rely on it.
  */
 #ifndef MX509_TIMELINE_H
 #define MX509_TIMELINE_H
 
+#include "day.h"
 #include "store.h"
-
-struct sighting {
-	int64_t time_ms;
-	uint32_t evidence; /* store_evidence(), store_dns_answer() */
-	int32_t ms[MS_N];  /* of a probe; -1: null */
-	uint32_t ttl_s;	   /* of DNS */
-};
 
 struct timeline {
 	struct store_view *view;
 	void *cursor;
 	uint32_t series;
 	enum series_kind kind;
-	int64_t from_ms, to_ms, day_ms, last_ms;
-	struct reader chunk;
-	uint32_t left; /* sightings left in the chunk */
-	bool started;
+	int64_t from_ms, to_ms;
+	struct day_reader day;
+	bool started, ended;
 };
 
 /* Sightings with from_ms <= time < to_ms; INT64_MIN and INT64_MAX for all. Reads only the days of

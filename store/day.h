@@ -13,8 +13,9 @@
 
 #include "observation.h"
 
-#define DAY_CHUNK_MAX 1984 /* octets; with key, checksum and LMDB's node two of them fill a page \
-			    */
+#define DAY_CHUNK_MAX                                                              \
+	1984 /* octets; with key, checksum and LMDB's node two of them fill a page \
+	      */
 
 struct sighting {
 	int64_t time_ms;

@@ -1,8 +1,11 @@
 /*
- * json: records as JSON lines (CONTRACT "Records as JSON"), in and out; the only user of jansson
- * in the store. What is written is UTF-8 on one line that ends in LF. What is read comes from
- * strangers: bounded by limits.h, names normalised, unknown members ignored, a wrong or missing
- * one is ERR_INPUT and named.
+ * json: records as JSON lines (CONTRACT "Records as JSON"), in and out (json_parse.c is the only
+ * user of jansson in the store). What is written is UTF-8 on one line that ends in LF. What is read
+ * comes from strangers: bounded by limits.h, names normalised, unknown members ignored, a wrong or
+ * missing one is ERR_INPUT and named. An optional member that is absent is null. Of a DNS record a
+ * ttl of null is 0; its records are sorted.
+ *
+ * An observation that was written and is read again is the same in every member.
  */
 #ifndef MX509_JSON_H
 #define MX509_JSON_H
@@ -25,6 +28,7 @@ struct json_record {
 	void *document;			/* what the texts above are borrowed from */
 };
 
+/* line need not end in LF or NUL. On error nothing is to be finished. */
 int json_parse(struct json_record *record, const char *line, size_t len, struct err *err);
 void json_record_finish(struct json_record *record);
 

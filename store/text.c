@@ -73,6 +73,33 @@ text_escape(struct buf *out, const void *bytes, size_t len)
 }
 
 void
+text_json(struct buf *out, const void *bytes, size_t len)
+{
+	const uint8_t *p = bytes;
+
+	buf_append_byte(out, '"');
+	while (len > 0) {
+		uint32_t rune;
+		size_t n = text_utf8(p, len, &rune);
+
+		if (n == 0) {
+			buf_printf(out, "\\\\x%02X", p[0]);
+			n = 1;
+		} else if (rune == '"' || rune == '\\') {
+			buf_append_byte(out, '\\');
+			buf_append_byte(out, *p);
+		} else if (is_hostile(rune)) {
+			buf_printf(out, "\\u%04x", rune);
+		} else {
+			buf_append(out, p, n);
+		}
+		p += n;
+		len -= n;
+	}
+	buf_append_byte(out, '"');
+}
+
+void
 text_valid_utf8(struct buf *out, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;

@@ -19,6 +19,10 @@ void text_escape(struct buf *out, const void *p, size_t len);	  /* for a termina
 void text_valid_utf8(struct buf *out, const void *p, size_t len); /* stray octets become \xHH */
 void text_csv(struct buf *out, const void *p, size_t len);	  /* RFC 4180, formulas defused */
 
+/* A string of JSON with its quotes (RFC 8259 section 7), what is hostile to a terminal as \uHHHH;
+ * stray octets as in text_valid_utf8(). */
+void text_json(struct buf *out, const void *p, size_t len);
+
 /* Columns on a terminal that the escaped form of p takes (one a character). */
 size_t text_width(const void *p, size_t len);
 

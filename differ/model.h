@@ -1,0 +1,31 @@
+/*
+ * model: changes, windows and states as trees of values (value.h), in the members and the order
+ * that CONTRACT gives their JSON. Renderers turn the trees into lines; nothing is formatted here
+ * but times and hashes.
+ */
+#ifndef MX509_MODEL_H
+#define MX509_MODEL_H
+
+#include "change.h"
+#include "rollout.h"
+
+/* The names of the classes, as a list. */
+struct value *model_classes(struct arena *arena, unsigned classes);
+/* {"after","before"}, times with milliseconds as texts. */
+struct value *model_bracket(struct arena *arena, int64_t after_ms, int64_t before_ms);
+
+/* NULL on error. `revises`: the id of the change that this one takes the place of, or NULL. */
+struct value *model_change(struct arena *arena, struct changes *changes,
+    const struct change *change, const struct series *series, const char *revises,
+    struct err *err);
+struct value *model_window(struct arena *arena, struct changes *changes,
+    struct store_view *view, const struct rollout *window, struct err *err);
+
+/* What a series shows: `last` is its last observation (or its last probe, if it was never
+ * observed), `since` the bracket of the lifetime's begin; after_ms INT64_MIN: from its first one.
+ */
+struct value *model_state(struct arena *arena, struct changes *changes,
+    const struct series *series, const struct lifetime_sighting *last, int64_t after_ms,
+    int64_t first_ms, struct err *err);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * rollout: the same change over many series (CONTRACT "Roll-out (window)"): when it began and
+ * ended, how far it has come, in what order, and whether one instant explains it all.
+ *
+ * Changes are linked where they lead to the same new state with a class in common, or have the
+ * same fields from-to, in one group, under the same SNI variant and offer, and not further apart
+ * than the window's gap. A series converts once in a window: where it does so again, another
+ * window begins. A renewal that no other series shares is none.
+ *
+ * Borrows the struct changes. Not thread-safe.
+ */
+#ifndef MX509_ROLLOUT_H
+#define MX509_ROLLOUT_H
+
+#include "change.h"
+
+#define ROLLOUT_GAP_MS (INT64_C(14) * 86400000)
+
+enum rollout_group { ROLLOUT_OPERATOR, ROLLOUT_HOST, ROLLOUT_ADDRESS, ROLLOUT_CHAIN };
+bool rollout_group_parse(const char *text, enum rollout_group *group);
+
+enum rollout_state { ROLLOUT_CONVERTED, ROLLOUT_MIXED, ROLLOUT_OLD };
+const char *rollout_state_name(enum rollout_state state);
+
+struct rollout_member {
+	uint32_t series;
+	int64_t after_ms, before_ms; /* meaningless where the state is ROLLOUT_OLD */
+	enum rollout_state state;
+	bool counted; /* among the N: showed the old state when last observed before the start */
+};
+
+struct rollout_bracket {
+	int64_t after_ms, before_ms;
+};
+
+struct rollout {
+	char id[CHANGE_ID_LEN + 1];
+	char group[2 * HASH_LEN + 1 + LIMIT_NAME];
+	enum sni sni;
+	enum offer offer;
+	unsigned classes; /* that all its changes have; of the first one where they share none */
+	enum severity severity;
+	struct rollout_bracket start, end, instant;
+	bool has_end, has_instant;
+	size_t converted, mixed, total; /* of the N */
+	struct rollout_member *members; /* in order of conversion, then those that show the old */
+	size_t members_n;
+	struct change first; /* an example: the change that came first */
+	struct hash *common; /* change_difference_hash() of the fields that all share from-to */
+	size_t common_n;
+};
+
+struct rollouts;
+struct rollouts *rollouts_create(
+    struct changes *changes, enum rollout_group group, int64_t gap_ms);
+void rollouts_destroy(struct rollouts *rollouts); /* accepts NULL */
+
+/* A series with its changes, if any (they are copied). */
+void rollouts_add(struct rollouts *rollouts, uint32_t number, const struct series *series,
+    const struct change *list, size_t n);
+
+/* After all series: the windows in order of their start; borrowed. Returns how many, or <0. */
+int rollouts_find(struct rollouts *rollouts, const struct rollout **list, struct err *err);
+
+/* Whether the difference is among the fields that all changes of the window share. */
+bool rollout_has_common(const struct rollout *rollout, const struct difference *difference);
+
+#endif

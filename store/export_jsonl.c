@@ -1,0 +1,205 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export.h"
+#include "json.h"
+#include "mem.h"
+#include "store_view.h"
+#include "timeline.h"
+
+struct line {
+	struct buf text;
+	struct evidence evidence; /* whose chain the line names */
+};
+
+struct exporter {
+	struct store_view *view;
+	FILE *out;
+	struct export_counts *counts;
+	struct buf der, text;
+	struct buf written; /* a bit for each certificate's number: it was written, or is unknown */
+	struct line *lines; /* of the same time */
+	size_t line_n, line_cap;
+};
+
+static int
+put(struct exporter *x, const struct buf *text, struct err *err)
+{
+	if (fwrite(text->data, 1, text->len, x->out) == text->len)
+		return 0;
+	return err_system(err, errno != 0 ? errno : EIO, "the export cannot be written");
+}
+
+/* Whether it is the first time that this is asked. */
+static bool
+is_first(struct exporter *x, uint32_t number)
+{
+	size_t at = number / 8;
+	uint8_t bit = (uint8_t)(1 << number % 8);
+
+	if (at >= x->written.len) {
+		size_t more = at + 4096 - x->written.len;
+
+		memset(buf_reserve(&x->written, more), 0, more);
+		x->written.len += more;
+	}
+	if ((x->written.data[at] & bit) != 0)
+		return false;
+	x->written.data[at] |= bit;
+	return true;
+}
+
+static int
+put_certificate(struct exporter *x, const struct hash *name, struct err *err)
+{
+	struct err why = {0};
+	struct key key;
+	uint32_t number;
+	int rc;
+
+	key_hash(&key, name);
+	if ((rc = store_number(x->view->txn, DB_CERT_ID, &key, &number, err)) < 0)
+		return rc;
+	if (rc == 0 || !is_first(x, number))
+		return 0;
+	rc = store_certificate(x->view, name, &x->der, &why);
+	if (rc == ERR_NOT_FOUND) {
+		x->counts->unknown++;
+		return 0;
+	}
+	if (rc != 0)
+		return err_set(err, rc, "%s", why.text);
+	buf_clear(&x->text);
+	json_certificate(&x->text, name, x->der.data, x->der.len);
+	x->counts->certificates++;
+	return put(x, &x->text, err);
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+	const struct buf *x = &((const struct line *)a)->text, *y = &((const struct line *)b)->text;
+	int c = memcmp(x->data, y->data, x->len < y->len ? x->len : y->len);
+
+	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
+}
+
+/* Writes the lines that wait, in an order that does not come from the store's numbers. */
+static int
+flush(struct exporter *x, struct err *err)
+{
+	int rc = 0;
+
+	if (x->line_n > 1)
+		qsort(x->lines, x->line_n, sizeof(*x->lines), compare_lines);
+	for (size_t i = 0; i < x->line_n; i++) {
+		struct line *line = &x->lines[i];
+
+		for (size_t k = 0; rc == 0 && k < line->evidence.chain_n; k++)
+			rc = put_certificate(x, &line->evidence.chain[k], err);
+		if (rc == 0)
+			rc = put(x, &line->text, err);
+		evidence_finish(&line->evidence);
+	}
+	x->line_n = 0;
+	return rc;
+}
+
+static struct line *
+next_line(struct exporter *x)
+{
+	struct line *line;
+
+	if (x->line_n == x->line_cap) {
+		x->line_cap = x->line_cap > 0 ? 2 * x->line_cap : 4;
+		x->lines = mem_grow(x->lines, x->line_cap, sizeof(*x->lines));
+		memset(x->lines + x->line_n, 0, (x->line_cap - x->line_n) * sizeof(*x->lines));
+	}
+	line = &x->lines[x->line_n++];
+	buf_clear(&line->text);
+	line->evidence = (struct evidence){0};
+	return line;
+}
+
+static int
+add_line(struct exporter *x, const struct series *series, const struct sighting *s, struct err *err)
+{
+	struct line *line = next_line(x);
+	struct observation o = {.time_ms = s->time_ms};
+	struct dns_answer answer;
+	int rc;
+
+	if (series->kind == SERIES_DNS) {
+		if ((rc = store_dns_answer(x->view, s->evidence, &answer, err)) != 0)
+			return rc;
+		answer.time_ms = s->time_ms;
+		answer.ttl_s = s->ttl_s;
+		json_dns(&line->text, series, &answer);
+		dns_answer_finish(&answer);
+		x->counts->dns_answers++;
+		return 0;
+	}
+	if ((rc = store_evidence(x->view, s->evidence, &line->evidence, err)) != 0)
+		return rc;
+	o.evidence = line->evidence;
+	memcpy(o.ms, s->ms, sizeof(o.ms));
+	json_observation(&line->text, series, &o);
+	x->counts->observations++;
+	return 0;
+}
+
+static int
+export_series(struct exporter *x, const struct export_filter *filter, uint32_t number,
+    const struct series *series, export_tick *tick, void *ctx, struct err *err)
+{
+	int64_t time_ms = INT64_MIN;
+	struct timeline t;
+	struct sighting s;
+	int rc =
+	    timeline_init(&t, x->view, number, series->kind, filter->from_ms, filter->to_ms, err);
+
+	if (rc != 0)
+		return rc;
+	while (rc == 0 && (rc = timeline_next(&t, &s, err)) > 0) {
+		rc = s.time_ms != time_ms ? flush(x, err) : 0;
+		time_ms = s.time_ms;
+		if (rc == 0)
+			rc = add_line(x, series, &s, err);
+		if (rc == 0 && tick != NULL && tick(ctx, x->counts))
+			rc = err_set(err, ERR_INPUT, "interrupted: the export is not complete");
+	}
+	timeline_finish(&t);
+	return rc != 0 ? rc : flush(x, err);
+}
+
+int
+export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
+    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
+{
+	struct exporter x = {.view = view, .out = out, .counts = counts};
+	struct series_walk *walk;
+	struct series series;
+	uint32_t number;
+	int rc = series_walk_open(&walk, view, &filter->series, err);
+
+	memset(counts, 0, sizeof(*counts));
+	errno = 0;
+	while (rc == 0 && (rc = series_walk_next(walk, &number, &series, err)) > 0) {
+		counts->series++;
+		rc = export_series(&x, filter, number, &series, tick, ctx, err);
+	}
+	if (rc == 0 && fflush(out) != 0)
+		rc = err_system(err, errno, "the export cannot be written");
+	series_walk_close(walk);
+	for (size_t i = 0; i < x.line_cap; i++) {
+		buf_finish(&x.lines[i].text);
+		if (i < x.line_n)
+			evidence_finish(&x.lines[i].evidence);
+	}
+	free(x.lines);
+	buf_finish(&x.der);
+	buf_finish(&x.text);
+	buf_finish(&x.written);
+	return rc;
+}

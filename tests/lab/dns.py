@@ -42,7 +42,7 @@ class NameServer:
 
     def __init__(self, lab, zones, address='127.0.0.1', root=True, name='nsd'):
         self.lab, self.address, self.name = lab, address, name
-        self.packages = packages.for_servers(lab, 'nsd')
+        self.package = packages.for_server(lab, 'nsd')
         self.dir = lab.path(name)
         os.mkdir(self.dir)
         os.chmod(self.dir, 0o755)
@@ -67,7 +67,7 @@ class NameServer:
         return f'{self.address}@{self.port}'
 
     def _tool(self, *argv):
-        run = subprocess.run(argv, cwd=self.dir, env=self.packages.env(), capture_output=True,
+        run = subprocess.run(argv, cwd=self.dir, env=self.package.env(), capture_output=True,
                              text=True, check=False)
         if run.returncode != 0:
             raise LabError(f'{os.path.basename(argv[0])}: {run.stderr.strip()}')
@@ -84,13 +84,13 @@ class NameServer:
             return
         keys = []
         for kind in (['-k'], []):
-            keys.append(self._tool(self.packages.path('usr/bin/ldns-keygen'), *kind, '-a',
+            keys.append(self._tool(self.package.path('usr/bin/ldns-keygen'), *kind, '-a',
                                    'ECDSAP256SHA256', zone.name).strip())
         with open(os.path.join(self.dir, keys[0] + '.ds'), encoding='ascii') as f:
             zone.ds = [line.strip() for line in f if line.strip()]
         if zone.wrong_ds:
             zone.ds = [re.sub(r'[0-9a-f]{64}$', lambda m: m[0][::-1], ds) for ds in zone.ds]
-        self._tool(self.packages.path('usr/bin/ldns-signzone'), '-f', path + '.signed', path, *keys)
+        self._tool(self.package.path('usr/bin/ldns-signzone'), '-f', path + '.signed', path, *keys)
         os.replace(path + '.signed', path)
         if zone.forge:
             with open(path, encoding='utf-8') as f:
@@ -115,8 +115,8 @@ class NameServer:
                 'remote-control:', '  control-enable: no', '']))
             for zone in self.zones.values():
                 f.write(f'zone:\n  name: "{zone.name}"\n  zonefile: "{self._file(zone)}"\n')
-        self.process = self.lab.spawn(self.name, [self.packages.path('usr/sbin/nsd'), '-d', '-c',
-                                                  config], env=self.packages.env())
+        self.process = self.lab.spawn(self.name, [self.package.path('usr/sbin/nsd'), '-d', '-c',
+                                                  config], env=self.package.env())
         self.lab.wait_listening(self.name, self.process, [self.address], self.port)
 
 

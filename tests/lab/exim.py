@@ -19,7 +19,7 @@ class Exim:
         host name) pairs on one port. options: further lines of the main configuration."""
         self.lab, self.listeners, self.name = lab, listeners, name
         self.addresses = [address for address, _ in listeners]
-        self.packages = packages.for_servers(lab, 'exim')
+        self.package = packages.for_server(lab, 'exim')
         self.port = port or lab.free_port(self.addresses)
         self.dir = lab.folder(name)
         self.leaf, self.sentinel = leaf, sentinel
@@ -81,11 +81,11 @@ class Exim:
         config = os.path.join(self.dir, 'exim.conf')
         with open(config, 'w', encoding='ascii') as f:
             f.write(self._config())
-        env = self.packages.env(LD_PRELOAD=self.packages.library('libnss_wrapper.so'),
+        env = self.package.env(LD_PRELOAD=self.package.library('libnss_wrapper.so'),
                                 NSS_WRAPPER_PASSWD=os.path.join(self.dir, 'passwd'),
                                 NSS_WRAPPER_GROUP=os.path.join(self.dir, 'group'))
         # The variables are set behind setpriv: only Exim sees the passwd file that names it.
         argv = ['env', *(f'{k}={v}' for k, v in env.items()),
-                self.packages.path('usr/sbin/exim4'), '-C', config, '-bdf']
+                self.package.path('usr/sbin/exim4'), '-C', config, '-bdf']
         self.process = self.lab.spawn(self.name, argv, env={'PATH': env['PATH']})
         self.lab.wait_listening(self.name, self.process, self.addresses, self.port)

@@ -54,12 +54,13 @@ def default_dir():
     return os.environ.get('MX509_LAB_PACKAGES') or os.path.join(TOP, 'build', 'packages')
 
 
-class Packages:
-    """A folder of unpacked packages."""
+class Package:
+    """One server's unpacked packages, in a folder of its own."""
 
-    def __init__(self, folder=None):
+    def __init__(self, server, folder=None):
+        self.server = server
         self.dir = os.path.abspath(folder or default_dir())
-        self.tree = os.path.join(self.dir, 'root')
+        self.tree = os.path.join(self.dir, server)
 
     def path(self, name):
         return os.path.join(self.tree, name)
@@ -74,36 +75,35 @@ class Packages:
         for folder in self.library_path().split(':'):
             if os.path.exists(os.path.join(folder, name)):
                 return os.path.join(folder, name)
-        raise PackageError(f'{name} is not among the unpacked packages in {self.dir}')
+        raise PackageError(f'{name} is not among the unpacked packages in {self.tree}')
 
     def env(self, **more):
         """The environment that an unpacked server runs in: nothing of the caller's."""
         return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
                 'LD_LIBRARY_PATH': self.library_path(), **more}
 
-    def has(self, server):
-        return os.path.exists(os.path.join(self.dir, server + '.ready'))
+    def is_there(self):
+        return os.path.exists(self.tree + '.ready')
 
-    def need(self, *servers):
-        """Unpacks the servers that are not there yet. Any number of tests may ask at once."""
-        if all(self.has(s) for s in servers):
+    def need(self):
+        """Unpacks the server if it is not there yet. Any number of tests may ask at once."""
+        if self.is_there():
             return self
         os.makedirs(self.dir, exist_ok=True)
         with open(os.path.join(self.dir, 'lock'), 'w', encoding='ascii') as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for server in servers:
-                if not self.has(server):
-                    self._unpack(SERVERS[server])
-                    self._complete(server)
-                    with open(os.path.join(self.dir, server + '.ready'), 'w', encoding='ascii'):
-                        pass
+            if not self.is_there():
+                self._unpack(SERVERS[self.server])
+                self._complete()
+                with open(self.tree + '.ready', 'w', encoding='ascii'):
+                    pass
         return self
 
-    def _complete(self, server):
+    def _complete(self):
         """Unpacks the libraries that this machine does not have."""
         for _ in range(4):
             missing = set()
-            for program in PROGRAMS[server]:
+            for program in PROGRAMS[self.server]:
                 ldd = subprocess.run(['ldd', self.path(program)], env=self.env(), text=True,
                                      capture_output=True, check=False).stdout
                 missing |= set(re.findall(r'^\s*(\S+) => not found', ldd, re.M))
@@ -113,7 +113,7 @@ class Packages:
             if unknown:
                 break
             self._unpack(sorted({LIBRARIES[name] for name in missing}))
-        raise PackageError(f'{server}: libraries that are not found: {", ".join(sorted(missing))}')
+        raise PackageError(f'{self.server}: libraries that are not found: {", ".join(sorted(missing))}')
 
     def _unpack(self, names):
         with tempfile.TemporaryDirectory(dir=self.dir) as folder:
@@ -165,32 +165,31 @@ def reachable(path):
         path = os.path.dirname(path)
 
 
-def for_servers(lab, *servers):
-    """The packages, where the lab's servers can reach them: a copy in the lab if they give up
-    root and the checkout lies where only root can go."""
-    packages = Packages().need(*servers)
-    if not lab.root or reachable(packages.tree):
-        return packages
-    copy = lab.path('packages')
-    if not os.path.exists(copy):
-        os.mkdir(copy)
-        for name in os.listdir(packages.dir):
-            if name.endswith('.ready'):
-                shutil.copy(os.path.join(packages.dir, name), copy)
-        shutil.copytree(packages.tree, os.path.join(copy, 'root'), symlinks=True)
-    return Packages(copy)
+def for_server(lab, server):
+    """The package, where the lab's servers can reach it: a copy in the lab if they give up root
+    and the checkout lies where only root can go."""
+    package = Package(server).need()
+    if not lab.root or reachable(package.tree):
+        return package
+    copy = Package(server, lab.path('packages'))
+    if not copy.is_there():
+        shutil.copytree(package.tree, copy.tree, symlinks=True)
+        shutil.copy(package.tree + '.ready', copy.dir)
+    return copy
 
 
 def main():
     if len(sys.argv) < 2 or set(sys.argv[2:]) - set(SERVERS):
         sys.exit(f'usage: packages.py FOLDER [{"|".join(SERVERS)}]…')
-    packages = Packages(sys.argv[1])
-    wanted = [s for s in sys.argv[2:] or SERVERS if not packages.has(s)]
+    wanted = [Package(name, sys.argv[1]) for name in sys.argv[2:] or SERVERS]
+    wanted = [package for package in wanted if not package.is_there()]
     if wanted:
-        print(f'Unpacking Debian\'s {", ".join(wanted)} into {os.path.relpath(packages.dir)} '
-              '(not installed; no service of this machine is touched) …', flush=True)
+        print(f'Unpacking Debian\'s {", ".join(p.server for p in wanted)} into '
+              f'{os.path.relpath(sys.argv[1])} (not installed: this machine\'s own mail and DNS '
+              'stay as they are) …', flush=True)
     try:
-        packages.need(*wanted)
+        for package in wanted:
+            package.need()
     except PackageError as error:
         sys.exit(f'packages.py: {error}')
 

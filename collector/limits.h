@@ -1,0 +1,52 @@
+/*
+ * limits: what a stranger (a mail server, a resolver, a list of targets) can make the collector
+ * hold, read or wait for. What passes one of these costs its own probe only, under the outcome or
+ * flag that is named here. Times are milliseconds, sizes octets.
+ */
+#ifndef MX509_COLLECTOR_LIMITS_H
+#define MX509_COLLECTOR_LIMITS_H
+
+#include "../store/limits.h"
+
+/* SMTP before TLS: what passes one of these is protocol-error. RFC 5321 section 4.5.3.1.5 allows
+ * 512 octets a reply line; servers that put whole policies into one line exist. */
+#define LIMIT_SMTP_LINE 4096	       /* octets of a reply line, less its end */
+#define LIMIT_SMTP_GREETING_LINES 512  /* lines of a greeting */
+#define LIMIT_SMTP_REPLY_LINES 2048    /* lines of any other reply */
+#define LIMIT_SMTP_OCTETS (128u << 10) /* octets before the handshake, all replies together */
+#define LIMIT_SMTP_READ 4096	       /* octets taken from the socket at once */
+
+/* TLS. A Certificate message larger than this is never shown to us: handshake-error with the
+ * flag chain-too-long. RFC 8446 section 4.4.2 would allow 16 MiB. */
+#define LIMIT_TLS_CERTIFICATE_MESSAGE (256u << 10)
+
+/* The farewell: how long, and through how much (session tickets, mostly) we wait for the reply to
+ * QUIT. Nothing of it is evidence. */
+#define LIMIT_QUIT_WAIT_MS 3000
+#define LIMIT_QUIT_OCTETS (64u << 10)
+#define LIMIT_QUIT_TURNS 256 /* times that something came */
+
+/* Wall clock against monotonic clock over one probe: more is the flag clock-stepped. */
+#define LIMIT_CLOCK_DRIFT_MS 100
+
+/* Targets. */
+#define LIMIT_TARGET_LINE 1024 /* octets of a line; a longer one is a bad line */
+
+/* DNS: what goes beyond is left out, and the run says so. */
+#define LIMIT_DNS_HOSTS 32	/* MX hosts of a domain that are probed */
+#define LIMIT_DNS_ADDRESSES 32	/* addresses of a host and family that are probed */
+#define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
+#define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
+#define LIMIT_DNS_WAIT_MS 10000 /* for an answer, at least; --timeout if that is longer */
+
+/* The schedule. */
+#define LIMIT_CONCURRENCY 100000
+#define LIMIT_RATE 1000000
+#define LIMIT_TIMEOUT_S 3600
+#define LIMIT_GAP_MS 86400000
+
+/* Observations that wait for the disk, at most: then, or after a second, they are committed. */
+#define LIMIT_RECORD_BATCH 1000
+#define LIMIT_RECORD_WAIT_MS 1000
+
+#endif

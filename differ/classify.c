@@ -14,15 +14,9 @@ get(const struct facts *facts, enum field field)
 }
 
 static bool
-readable(const struct value *v)
-{
-	return v->kind != VALUE_NULL && v->kind != VALUE_MALFORMED;
-}
-
-static bool
 has_leaf(const struct facts *facts)
 {
-	return readable(get(facts, FIELD_SHA256));
+	return facts != NULL && facts_certificate(facts) != NULL;
 }
 
 static bool
@@ -299,8 +293,8 @@ ca_change(const struct transition *t)
 static bool
 reissue(const struct transition *t)
 {
-	return both_leaves(t) && !same(t, FIELD_SHA256) && same(t, FIELD_SPKI_SHA256) &&
-	    same(t, FIELD_NOT_AFTER);
+	return both_leaves(t) && hash_compare(&t->old_state->leaf, &t->new_state->leaf) != 0 &&
+	    same(t, FIELD_SPKI_SHA256) && same(t, FIELD_NOT_AFTER);
 }
 
 static bool

@@ -4,11 +4,8 @@
 #include "out_json.h"
 #include "query.h"
 
-#include "../store/clock.h"
-
 struct between {
 	struct query *query;
-	int64_t from_ms, to_ms;
 	struct buf line;
 	size_t shown;
 };
@@ -21,7 +18,7 @@ compare(void *ctx, uint32_t number, const struct series *series, struct err *err
 	const struct out_style style = {.colour = q->colour, .utc = q->utc};
 	struct arena arena = {0};
 	struct change change;
-	int rc = changes_between(q->changes, number, series, b->from_ms, b->to_ms, &change, err);
+	int rc = changes_between(q->changes, number, series, q->since_ms, q->until_ms, &change, err);
 
 	if (rc <= 0 || change.severity < q->least ||
 	    (q->class_bits != 0 && (change.classes & q->class_bits) == 0))
@@ -50,27 +47,14 @@ cmd_diff_between(int argc, char **argv)
 {
 	struct query q;
 	struct between b = {.query = &q};
-	bool between = false, missing = false;
-	const struct option_row rows[] = {{"between", 0, OPTION_FLAG, &between, NULL,
-		"the operands begin with two times, T1 and T2"},
-	    {0}};
+	bool missing = false;
 	struct err err = {0};
-	int64_t now_ms = clock_now_ms();
 	int status = query_open(&q, "diff", "--between T1 T2 [HOST…]",
-	    "What each series showed at T1 against what it showed at T2.", QUERY_CHANGES, rows, argc,
-	    argv);
+	    "What each series showed at T1 against what it showed at T2.",
+	    QUERY_SPAN | QUERY_CHANGES, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;
-	if (q.options.operand_n < 2 ||
-	    !clock_parse(q.options.operands[0], now_ms, &b.from_ms) ||
-	    !clock_parse(q.options.operands[1], now_ms, &b.to_ms)) {
-		status = options_usage_error("mxdiff",
-		    "diff --between: needs two times first, such as 2026-03-19T06:00Z or -2h");
-		goto out;
-	}
-	q.options.operands += 2;
-	q.options.operand_n -= 2;
 	status = EXIT_DONE;
 	if (query_walk(&q, compare, &b, &missing, &err) >= 0 && (b.shown > 0 || missing))
 		status = EXIT_MISSING;

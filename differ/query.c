@@ -42,7 +42,8 @@ make_rows(
 	    {"at", 0, OPTION_TIME, &q->at_ms, "TIME", "what was shown then (now)"}, {0}};
 	const struct option_row span[] = {
 	    {"since", 0, OPTION_TIME, &q->since_ms, "TIME", "only what happened after"},
-	    {"until", 0, OPTION_TIME, &q->until_ms, "TIME", "only what happened before"}, {0}};
+	    {"until", 0, OPTION_TIME, &q->until_ms, "TIME", "only what happened before"},
+	    {"between", 0, OPTION_TIMES, q->between_ms, "T1 T2", "both at once"}, {0}};
 	const struct option_row changes[] = {
 	    {"class", 0, OPTION_LIST, &q->class, "C[,C…]", "only changes of one of these classes"},
 	    {"severity", 0, OPTION_TEXT, &q->severity, "S",
@@ -143,6 +144,12 @@ understand(struct query *q)
 		    q->offer);
 	if (q->settle == 0)
 		return options_usage_error(PROGRAM, "--settle 0: must be at least 1");
+	if (q->between_ms[0] > q->between_ms[1])
+		return options_usage_error(PROGRAM, "--between: the first time must be the earlier");
+	if (q->between_ms[1] != INT64_MAX) {
+		q->since_ms = q->between_ms[0];
+		q->until_ms = q->between_ms[1];
+	}
 	q->rules.lifetimes.settle = q->settle;
 	q->rules.lifetimes.gone_after_ms = q->gone_after_ms;
 	q->rules.clock_error_ms = q->clock_error_ms;
@@ -170,6 +177,7 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 	    .since_ms = INT64_MIN,
 	    .until_ms = INT64_MAX,
 	    .at_ms = INT64_MAX,
+	    .between_ms = {INT64_MIN, INT64_MAX},
 	    .gone_after_ms = LIFETIME_GONE_AFTER_MS,
 	    .window_gap_ms = ROLLOUT_GAP_MS,
 	    .settle = LIFETIME_SETTLE};

@@ -19,6 +19,7 @@ struct query {
 	struct option_list sni, class, ignore;
 	const char *vantage, *severity, *group, *offer;
 	int64_t since_ms, until_ms, at_ms; /* INT64_MIN, INT64_MAX where not given */
+	int64_t between_ms[2];		   /* becomes since_ms and until_ms */
 	int64_t clock_error_ms, gone_after_ms, window_gap_ms;
 	unsigned settle;
 	bool exit_code, utc;

@@ -128,6 +128,7 @@ store_value(const struct option_row *row, const char *text)
 	case OPTION_REAL:
 		return parse_real(text, row->value) ? NULL : "a number";
 	case OPTION_TIME:
+	case OPTION_TIMES:
 		return clock_parse(text, clock_now_ms(), row->value)
 			   ? NULL
 			   : "a time such as 2026-03-19T06:10:00Z, -2h or yesterday";
@@ -205,7 +206,35 @@ row_of(const struct table *t, const struct option_row *rows, int value)
 }
 
 static enum options_result
-take(struct options *o, const struct table *t, const struct option_row *rows, int value)
+refuse_value(struct options *o, const struct option_row *row, const char *text,
+    const char *expected)
+{
+	struct buf what = {0};
+
+	buf_printf(&what, "--%s: \"%s\"", row->name, text);
+	usage(o, "%s is not %s", buf_text(&what), expected);
+	buf_finish(&what);
+	return OPTIONS_USAGE;
+}
+
+/* The second argument of an option that takes two: what getopt_long(3) would look at next. */
+static enum options_result
+take_second(struct options *o, const struct option_row *row, int argc, char **argv)
+{
+	struct option_row second = {.type = OPTION_TIME, .value = (int64_t *)row->value + 1};
+	const char *expected;
+
+	if (optind >= argc)
+		return usage(o, "option --%s needs two arguments%s", row->name, "");
+	if ((expected = store_value(&second, argv[optind])) != NULL)
+		return refuse_value(o, row, argv[optind], expected);
+	optind++;
+	return OPTIONS_OK;
+}
+
+static enum options_result
+take(struct options *o, const struct table *t, const struct option_row *rows, int value, int argc,
+    char **argv)
 {
 	const struct option_row *row;
 	const char *expected;
@@ -227,16 +256,9 @@ take(struct options *o, const struct table *t, const struct option_row *rows, in
 		return OPTIONS_DONE;
 	}
 	row = row_of(t, rows, value);
-	expected = store_value(row, optarg);
-	if (expected != NULL) {
-		struct buf what = {0};
-
-		buf_printf(&what, "--%s: \"%s\"", row->name, optarg);
-		usage(o, "%s is not %s", buf_text(&what), expected);
-		buf_finish(&what);
-		return OPTIONS_USAGE;
-	}
-	return OPTIONS_OK;
+	if ((expected = store_value(row, optarg)) != NULL)
+		return refuse_value(o, row, optarg, expected);
+	return row->type == OPTION_TIMES ? take_second(o, row, argc, argv) : OPTIONS_OK;
 }
 
 enum options_result
@@ -257,7 +279,7 @@ options_parse(struct options *o, const struct option_row *rows, int argc, char *
 		if (value == '?' || value == ':')
 			result = unknown(o, optopt, value == ':', argv);
 		else
-			result = take(o, &t, rows, value);
+			result = take(o, &t, rows, value, argc, argv);
 	}
 	o->operands = argv + optind;
 	o->operand_n = argc - optind;

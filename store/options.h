@@ -37,6 +37,7 @@ enum option_type {
 	OPTION_UNSIGNED, /* unsigned *: decimal, at most 2^31-1 */
 	OPTION_REAL,	 /* double *: not negative */
 	OPTION_TIME,	 /* int64_t *: milliseconds, clock_parse() */
+	OPTION_TIMES,	 /* int64_t[2]: two arguments, each as of OPTION_TIME */
 	OPTION_SPAN,	 /* int64_t *: milliseconds, clock_parse_span() */
 };
 

@@ -1,0 +1,147 @@
+#include "mxstore.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+	const char *name, *sub;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+    {"stat", NULL, mxstore_stat, "what the corpus holds, and its size"},
+    {"check", NULL, mxstore_check, "verify every invariant of the corpus"},
+    {"export", "pem", mxstore_export_pem, "what every series showed at a moment, as PEM"},
+    {"export", "jsonl", mxstore_export_jsonl, "observations and certificates as JSON lines"},
+    {"import", "jsonl", mxstore_import_jsonl, "JSON lines of export jsonl or mxcollect --json"},
+    {"import", "pem", mxstore_import_pem, "a chain that somebody kept, as an observation"},
+};
+#define COMMAND_N (sizeof(commands) / sizeof(commands[0]))
+
+static void
+help(FILE *out)
+{
+	fputs("usage: mxstore COMMAND [OPTION…]\n\n"
+	      "Look after a corpus of what mail servers showed.\n\n",
+	    out);
+	for (size_t i = 0; i < COMMAND_N; i++)
+		fprintf(out, "  %-6s %-7s %s\n", commands[i].name,
+		    commands[i].sub != NULL ? commands[i].sub : "", commands[i].help);
+	fputs("\nmxstore COMMAND --help tells a command's options; mxstore(1) all of them.\n", out);
+}
+
+bool
+mxstore_parse(struct options *o, const struct option_row *rows, const struct mxstore_usage *usage,
+    int argc, char **argv, int *status)
+{
+	*status = EXIT_DONE;
+	switch (options_parse(o, rows, argc, argv)) {
+	case OPTIONS_HELP:
+		printf("usage: mxstore %s\n\n%s\n\n", usage->synopsis, usage->text);
+		options_help(stdout, rows);
+		return false;
+	case OPTIONS_DONE:
+		return false;
+	case OPTIONS_USAGE:
+		*status = EXIT_TROUBLE;
+		return false;
+	case OPTIONS_OK:
+		break;
+	}
+	if (o->operand_n == 0 || usage->operands)
+		return true;
+	*status = options_usage_error(MXSTORE, "%s: unexpected %s", o->command, o->operands[0]);
+	return false;
+}
+
+int
+mxstore_open(const struct options *o, enum store_mode mode, struct store **store)
+{
+	struct buf dir = {0};
+	struct err err = {0};
+	int rc = store_find_dir(o->store, &dir, &err);
+
+	*store = NULL;
+	if (rc == 0)
+		rc = store_open(store, buf_text(&dir), mode, &err);
+	buf_finish(&dir);
+	return rc == 0 ? EXIT_DONE : options_trouble(MXSTORE, &err);
+}
+
+int
+mxstore_parse_sni(const char *text, unsigned *sni, struct err *err)
+{
+	char word[16];
+	enum sni v;
+
+	for (*sni = 0;; text++) {
+		size_t n = strcspn(text, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : 15), text);
+		if (n >= sizeof(word) || !sni_parse(word, &v))
+			return err_set(err, ERR_INPUT,
+			    "--sni: \"%s\" is none of none, hostname, nexthop, unknown, literal",
+			    word);
+		*sni |= 1u << v;
+		text += n;
+		if (*text == '\0')
+			return 0;
+	}
+}
+
+/* Of a command with two words that was given only one. */
+static int
+lacks_word(const char *name)
+{
+	char words[64] = "";
+
+	for (size_t i = 0; i < COMMAND_N; i++) {
+		if (strcmp(commands[i].name, name) != 0 || commands[i].sub == NULL)
+			continue;
+		if (words[0] != '\0')
+			strcat(words, " or ");
+		strcat(words, commands[i].sub);
+	}
+	return options_usage_error(MXSTORE, "%s what? %s", name, words);
+}
+
+static int
+run(int argc, char **argv)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < COMMAND_N; i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->name, argv[0]) != 0)
+			continue;
+		known = true;
+		if (c->sub == NULL)
+			return c->run(argc, argv);
+		if (argc > 1 && strcmp(c->sub, argv[1]) == 0)
+			return c->run(argc - 1, argv + 1);
+	}
+	if (!known)
+		return options_usage_error(MXSTORE, "unknown command %s", argv[0]);
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		help(stdout);
+		return EXIT_DONE;
+	}
+	return lacks_word(argv[0]);
+}
+
+int
+main(int argc, char **argv)
+{
+	options_catch_signals();
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_TROUBLE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		help(stdout);
+	else if (strcmp(argv[1], "--version") == 0)
+		printf("mxstore %s\n", MX509_VERSION);
+	else
+		return options_finish(MXSTORE, run(argc - 1, argv + 1));
+	return options_finish(MXSTORE, EXIT_DONE);
+}

@@ -1,6 +1,8 @@
 /*
  * diff: the fields that differ between two facts, by the field table: the one place where two
- * certificates, chains or TLS facts are compared.
+ * certificates, chains or TLS facts are compared. Nothing differs silently: where the DER differs
+ * but no value does, the row that reads it says so (encoding_only); where no row reads it, the
+ * row der_residual names the place.
  */
 #ifndef MX509_DIFF_H
 #define MX509_DIFF_H
@@ -11,10 +13,15 @@ struct difference {
 	enum field field;
 	const struct value *old, *new; /* borrowed from the two facts */
 	enum severity severity;
-	bool encoding_only; /* the same meaning in other DER (string type, time type) */
+	bool encoding_only; /* the same meaning in other DER (string type, time type, order) */
 };
 
-/* In the order of the table; returns how many were filled. */
+/*
+ * In the order of the table; returns how many were filled. Rows of the certificate are compared
+ * only where both facts have one: to one that is not there or not known, nothing compares.
+ * `sha256` names a certificate and is no difference; the signature's value is one only where all
+ * that it signs is the same. May build values in `new`, valid as long as it.
+ */
 size_t diff_facts(const struct facts *old, const struct facts *new,
     struct difference out[FIELD_N]);
 

@@ -5,6 +5,9 @@
  * A row has a source: the certificate (one), the chain (the list of them), TLS, or SMTP. Facts of
  * a certificate alone have VALUE_NULL in the rows of the other sources.
  *
+ * Certificate rows are read when they are first asked for, and kept. So facts_get() writes behind
+ * its const: facts belong to one thread.
+ *
  * A struct facts owns all that its values point to; the DER and the evidence are copied or done
  * with when the constructor returns. Reading never fails: what cannot be read is VALUE_MALFORMED,
  * and the reason stands in the certificate's list of faults (cert.h).
@@ -41,6 +44,8 @@ bool severity_parse(const char *text, enum severity *s);
 
 struct facts;
 struct facts *facts_of_certificate(const void *der, size_t len);
+/* The same of what PEM calls TRUSTED CERTIFICATE: OpenSSL's own octets may follow. */
+struct facts *facts_of_trusted_certificate(const void *der, size_t len);
 /* What one observation showed: its leaf's DER (NULL, 0 if there is none, or it is not known), the
  * names of its chain's certificates, TLS and SMTP. */
 struct facts *facts_of_evidence(const struct evidence *evidence, const void *leaf, size_t leaf_len);

@@ -1,0 +1,31 @@
+/*
+ * input: certificates from files: PEM (RFC 7468), as many as a file holds, and DER. What is no
+ * certificate is taken all the same: to say so is the differ's work. Not here: the store.
+ *
+ * PEM is read leniently: everything outside the alphabet of base64 is dropped, text around the
+ * blocks is skipped, labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE count. A file
+ * without such a block is one certificate, octet by octet.
+ */
+#ifndef MX509_INPUT_H
+#define MX509_INPUT_H
+
+#include <stdbool.h>
+
+#include "../store/buf.h"
+#include "../store/err.h"
+
+struct input {
+	struct buf file;
+	size_t at;	 /* where to look for the next block */
+	bool pem, begun;
+	size_t index;	 /* of the certificate in `der`, from 0 */
+	struct buf der;
+	bool trusted; /* OpenSSL's own octets may follow the certificate in `der` */
+};
+
+/* "-" is standard input. ERR_SYSTEM names the file; ERR_LIMIT: larger than DIFFER_FILE_MAX. */
+int input_open(struct input *in, const char *path, struct err *err);
+bool input_next(struct input *in); /* fills der, index, trusted; at least once for a file */
+void input_finish(struct input *in);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * out_json: values as JSON (RFC 8259), the only user of jansson in the differ. Objects keep the
+ * order of their members; texts that are not UTF-8 get their stray octets as \xHH (store/text.h);
+ * a malformed value is {"malformed": why}. What a line holds is decided by whoever builds the
+ * value; nothing here knows a field.
+ */
+#ifndef MX509_OUT_JSON_H
+#define MX509_OUT_JSON_H
+
+#include "../store/buf.h"
+#include "value.h"
+
+/* Appends the value on one line, without LF. */
+void out_json_value(struct buf *line, const struct value *v);
+
+#endif

@@ -43,11 +43,8 @@ print_json(const struct import_counts *c)
 
 /* The summary, and the exit status. */
 static int
-finish(struct options *o, struct work *work, int rc, const struct err *err,
-    const struct import_counts *c)
+finish(const struct options *o, struct work *work, int status, const struct import_counts *c)
 {
-	int status = rc != 0 || c->bad > 0 ? EXIT_MISSING : EXIT_DONE;
-
 	progress_finish(&work->progress);
 	if (o->json)
 		print_json(c);
@@ -60,32 +57,35 @@ finish(struct options *o, struct work *work, int rc, const struct err *err,
 		    (unsigned long long)c->bad);
 	if (c->incomplete > 0)
 		fprintf(stderr,
-		    "mxstore: %llu observations name certificates that were not given; they are "
-		    "known "
-		    "by name only until they are imported\n",
+		    "mxstore: %llu observations name certificates that were not given; "
+		    "import those\n",
 		    (unsigned long long)c->incomplete);
-	if (rc != 0) {
-		options_trouble(MXSTORE, err);
-		if (!options_interrupted())
-			status = EXIT_TROUBLE;
-	}
-	return status;
+	return status == EXIT_DONE && c->bad > 0 ? EXIT_MISSING : status;
+}
+
+/* After a file: whether to go on with the next one, which may be read where this one could not. */
+static bool
+go_on(int rc, const struct err *err, int *status)
+{
+	if (rc == 0)
+		return true;
+	options_trouble(MXSTORE, err);
+	*status = options_interrupted() && rc == ERR_INPUT ? EXIT_MISSING : EXIT_TROUBLE;
+	return rc == ERR_SYSTEM;
 }
 
 int
 mxstore_import_jsonl(int argc, char **argv)
 {
 	static const struct mxstore_usage usage = {"import jsonl [OPTION…] FILE…",
-	    "Records of export jsonl or mxcollect --json; - is standard input. Bad lines are "
-	    "named,\n"
-	    "the rest goes on; repeating an import changes nothing.",
+	    "Records of export jsonl or mxcollect --json; - is standard input. Bad lines\n"
+	    "are named, the rest goes on; repeating an import changes nothing.",
 	    true};
 	struct options o = {.program = MXSTORE, .command = "import jsonl"};
 	struct work work;
 	struct import_hooks hooks = {complain, tick, &work};
 	struct import_counts counts = {0};
 	struct store *store;
-	struct err err = {0};
 	int rc;
 
 	if (!mxstore_parse(&o, NULL, &usage, argc, argv, &rc))
@@ -96,10 +96,14 @@ mxstore_import_jsonl(int argc, char **argv)
 	if (mxstore_open(&o, STORE_WRITE, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	progress_init(&work.progress, o.quiet);
-	for (int i = 0; rc == 0 && i < o.operand_n; i++)
-		rc = import_jsonl(store, o.operands[i], &hooks, &counts, &err);
+	for (int i = 0; i < o.operand_n; i++) {
+		struct err err = {0};
+
+		if (!go_on(import_jsonl(store, o.operands[i], &hooks, &counts, &err), &err, &rc))
+			break;
+	}
 	store_close(store);
-	return finish(&o, &work, rc, &err, &counts);
+	return finish(&o, &work, rc, &counts);
 }
 
 struct arguments {
@@ -175,8 +179,9 @@ mxstore_import_pem(int argc, char **argv)
 	char sni_sent[LIMIT_NAME + 1];
 	struct series series;
 	struct store *store;
-	struct err err = {0};
-	int rc;
+	struct err wrong = {0};
+	const char *name;
+	int rc, rc_file;
 
 	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
 		return rc;
@@ -184,14 +189,20 @@ mxstore_import_pem(int argc, char **argv)
 	    o.operand_n == 0)
 		return options_usage_error(
 		    MXSTORE, "import pem: needs --host, --address, --time and a FILE");
-	if (where(&a, &series, sni_sent, &err) != 0)
-		return options_trouble(MXSTORE, &err);
+	if (where(&a, &series, sni_sent, &wrong) != 0)
+		return options_trouble(MXSTORE, &wrong);
 	if (mxstore_open(&o, STORE_WRITE, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	progress_init(&work.progress, o.quiet);
-	for (int i = 0; rc == 0 && i < o.operand_n; i++)
-		rc = import_pem(store, o.operands[i], &series,
-		    sni_sent[0] != '\0' ? sni_sent : NULL, a.time_ms, &hooks, &counts, &err);
+	name = sni_sent[0] != '\0' ? sni_sent : NULL;
+	for (int i = 0; i < o.operand_n; i++) {
+		struct err err = {0};
+
+		rc_file = import_pem(
+		    store, o.operands[i], &series, name, a.time_ms, &hooks, &counts, &err);
+		if (!go_on(rc_file, &err, &rc))
+			break;
+	}
 	store_close(store);
-	return finish(&o, &work, rc, &err, &counts);
+	return finish(&o, &work, rc, &counts);
 }

@@ -206,8 +206,8 @@ row_of(const struct table *t, const struct option_row *rows, int value)
 }
 
 static enum options_result
-refuse_value(struct options *o, const struct option_row *row, const char *text,
-    const char *expected)
+refuse_value(
+    struct options *o, const struct option_row *row, const char *text, const char *expected)
 {
 	struct buf what = {0};
 
@@ -332,7 +332,7 @@ options_finish(const char *program, int status)
 	struct err err = {0};
 	bool failed = ferror(stdout) != 0;
 
-	if (fflush(stdout) == 0 && !failed)
+	if ((fflush(stdout) == 0 && !failed) || status == EXIT_TROUBLE)
 		return status;
 	err_system(&err, errno != 0 ? errno : EIO, "standard output: cannot be written");
 	return options_trouble(program, &err);

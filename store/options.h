@@ -85,8 +85,8 @@ void options_help(FILE *out, const struct option_row *rows);
 /* Whether to colour what goes to `out`: a terminal, TERM not "dumb", NO_COLOR unset or empty. */
 bool options_colour(FILE *out);
 
-/* Flushes standard output: a failed write (a full disk, a closed pipe) is named; EXIT_TROUBLE
- * then, else `status`. What main() returns last. */
+/* Flushes standard output: a failed write (a full disk, a closed pipe) is named, unless the status
+ * is EXIT_TROUBLE already; EXIT_TROUBLE then, else `status`. What main() returns last. */
 int options_finish(const char *program, int status);
 
 /* SIGINT and SIGTERM set a flag (no SA_RESTART) instead of ending the program; a second one ends

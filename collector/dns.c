@@ -426,16 +426,23 @@ ask_queued(struct dns *dns)
 /* ---- whether answers can be validated -------------------------------------------------------- */
 
 static void
-tell(struct dns *dns, const char *what)
+tell(struct dns *dns, bool answers)
 {
+	const char *who = dns->resolver != NULL ? dns->resolver
+	    : dns->recursive			? "the way to the root's servers"
+						: "the resolver of " RESOLV_CONF;
 	char line[512];
 
-	snprintf(line, sizeof(line), "%s %s; names are not validated with DNSSEC: use --resolver "
-	    "with a resolver that hands it on, or --recursive",
-	    dns->resolver != NULL ? dns->resolver
-		: dns->recursive  ? "the way to the authoritative servers"
-				  : "the resolver of " RESOLV_CONF,
-	    what);
+	if (answers)
+		snprintf(line, sizeof(line),
+		    "%s does not hand on DNSSEC, so names are not validated: use --resolver with "
+		    "one that does, or --recursive",
+		    who);
+	else
+		snprintf(line, sizeof(line),
+		    "%s does not answer for the keys of \"%s\", so names are not validated: name "
+		    "another with --resolver, or use --recursive",
+		    who, dns->anchor_owner);
 	if (dns->notice != NULL)
 		dns->notice(dns->ctx, line);
 }
@@ -503,10 +510,7 @@ on_look(void *ctx, int code, struct ub_result *r)
 			dns->notice(dns->ctx, line);
 		decide(dns, TRUST_VALIDATED, false);
 	} else {
-		bool answered = code == 0 && r != NULL && r->rcode != ns_r_servfail;
-
-		tell(dns, answered ? "does not hand on DNSSEC"
-				   : "does not answer for the keys of the trust anchor");
+		tell(dns, code == 0 && r != NULL && r->rcode != ns_r_servfail);
 		decide(dns, TRUST_STRIPPED, false);
 	}
 	ub_resolve_free(r);
@@ -575,7 +579,7 @@ give_up_check(struct dns *dns)
 		open_context(dns, &dns->plain, false, &err);
 	else
 		ub_cancel(dns->plain.ub, dns->check_id);
-	tell(dns, "does not answer");
+	tell(dns, false);
 	decide(dns, dns->plain.ub != NULL ? TRUST_STRIPPED : TRUST_VALIDATED, true);
 }
 

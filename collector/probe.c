@@ -116,7 +116,9 @@ report(struct probe *p)
 	*e = (struct evidence){.outcome = p->outcome, .flags = p->flags, .tls_alert = -1};
 	e->smtp_code = p->smtp_code;
 	e->errno_name = p->errnum != 0 ? strerrorname_np(p->errnum) : NULL;
-	e->greeting = p->smtp.greeting.len > 0 ? buf_text(&p->smtp.greeting) : NULL;
+	/* Half a greeting differs from time to time. */
+	if (p->ms[MS_GREETING] >= 0 && p->smtp.greeting.len > 0)
+		e->greeting = buf_text(&p->smtp.greeting);
 	e->ehlo = ehlo;
 	e->ehlo_n = ehlo != NULL ? p->smtp.ehlo_n : 0;
 	if (p->starttls_known)

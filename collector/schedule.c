@@ -272,10 +272,14 @@ on_dns_record(void *ctx, const struct dns_result *result)
 	record_dns(s->settings.record, &series, &result->answer);
 }
 
+/* Whether names are validated is no target's failure: what cannot be had is told by itself. */
 static void
 on_dns_notice(void *ctx, const char *line)
 {
-	notice(ctx, line);
+	struct schedule *s = ctx;
+
+	if (s->settings.notice != NULL)
+		s->settings.notice(s->settings.ctx, line);
 }
 
 /* ---- targets ------------------------------------------------------------------------------- */

@@ -89,12 +89,22 @@ trim(char *text)
 	len = strlen(text);
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 		len--;
-	if (len >= 2 && text[0] == '"' && text[len - 1] == '"') {
-		text++;
-		len -= 2;
-	}
 	text[len] = '\0';
 	return text;
+}
+
+/* A field of CSV: blanks around it, perhaps quoted; no field of ours holds a quote or a comma. */
+static char *
+trim_field(char *text)
+{
+	size_t len;
+
+	text = trim(text);
+	len = strlen(text);
+	if (len < 2 || text[0] != '"' || text[len - 1] != '"')
+		return text;
+	text[len - 1] = '\0';
+	return text + 1;
 }
 
 static int
@@ -105,7 +115,7 @@ parse_csv(struct target *target, char *text, const char *line, struct err *err)
 	size_t n = 0;
 
 	while (n < FIELDS && next != NULL)
-		field[n++] = trim(strsep(&next, ","));
+		field[n++] = trim_field(strsep(&next, ","));
 	if (n == FIELDS)
 		return bad(err, line, "more than the four fields IP, DOMAIN, TAG, PORT");
 	ip = field[0];

@@ -57,7 +57,7 @@ text_escape(struct buf *out, const void *bytes, size_t len)
 		if (n == 0) {
 			buf_printf(out, "\\x%02X", p[0]);
 			n = 1;
-		} else if (rune == '\\') {
+		} else if (rune == '\\' && len > 1 && (p[1] == 'x' || p[1] == 'u')) {
 			buf_append_text(out, "\\\\");
 		} else if (is_hostile(rune)) {
 			if (rune < 0x80)

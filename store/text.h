@@ -4,7 +4,7 @@
  * Nothing that a server, a certificate or a log says may move a cursor, hide text or start a
  * formula: C0 (with LF, CR and TAB), DEL, C1, bidirectional controls (U+061C, U+200E, U+200F,
  * U+202A–202E, U+2066–2069) and bytes that are not UTF-8 are escaped as \xHH or \u{HHHH}; a
- * backslash is doubled, so that the escape can be told from its imitation.
+ * backslash before an x or a u is doubled, so that the escape can be told from its imitation.
  */
 #ifndef MX509_TEXT_H
 #define MX509_TEXT_H

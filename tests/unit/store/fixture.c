@@ -37,9 +37,9 @@ fixture_teardown(void **state)
 const char *
 fixture_path(const char *dir, const char *name)
 {
-	static char paths[4][512];
+	static char paths[16][512];
 	static unsigned turn;
-	char *path = paths[turn++ % 4];
+	char *path = paths[turn++ % 16];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
 	return path;

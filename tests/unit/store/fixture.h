@@ -22,7 +22,7 @@
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
-/* "DIR/name" in one of four buffers that take turns. */
+/* "DIR/name" in one of sixteen buffers that take turns. */
 const char *fixture_path(const char *dir, const char *name);
 
 struct series fixture_series(const char *host, const char *address, enum sni sni);

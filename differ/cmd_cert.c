@@ -12,6 +12,7 @@
 struct cert_command {
 	struct options options;
 	bool colour;
+	struct input input;
 	struct buf line;
 	struct store *store; /* opened when a certificate is asked from it */
 	struct store_view *view;
@@ -39,21 +40,19 @@ static int
 cert_file(struct cert_command *c, const char *path)
 {
 	struct err err = {0};
-	struct input in;
-	int status = EXIT_DONE;
+	struct input *in = &c->input;
 
-	if (input_open(&in, path, &err) < 0)
-		status = options_trouble("mxdiff", &err);
-	while (status == EXIT_DONE && input_next(&in)) {
-		struct facts *facts = in.trusted ?
-		    facts_of_trusted_certificate(in.der.data, in.der.len) :
-		    facts_of_certificate(in.der.data, in.der.len);
+	if (input_open(in, path, &err) < 0)
+		return options_trouble("mxdiff", &err);
+	while (input_next(in)) {
+		struct facts *facts = in->trusted ?
+		    facts_of_trusted_certificate(in->der.data, in->der.len) :
+		    facts_of_certificate(in->der.data, in->der.len);
 
-		print_certificate(c, facts, path, in.index);
+		print_certificate(c, facts, path, in->index);
 		facts_destroy(facts);
 	}
-	input_finish(&in);
-	return status;
+	return EXIT_DONE;
 }
 
 static int
@@ -134,6 +133,7 @@ cmd_cert(int argc, char **argv)
 	}
 	store_view_close(c.view);
 	store_close(c.store);
+	input_finish(&c.input);
 	buf_finish(&c.line);
 	return status;
 }

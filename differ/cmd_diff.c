@@ -21,7 +21,7 @@ read_side(struct side *side, const char *path, struct err *err)
 	struct evidence evidence = {.outcome = OUTCOME_SUCCESS, .tls_alert = -1};
 	struct hash *chain = NULL;
 	struct buf leaf = {0};
-	struct input in;
+	struct input in = {0};
 	int rc = input_open(&in, path, err);
 
 	side->path = path;

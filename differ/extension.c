@@ -10,7 +10,14 @@ extension_open(const struct reading *r, const struct extension *e, uint8_t id, s
 {
 	struct cursor c = cursor_of(e->value);
 
-	return der_expect(r->d, &c, id, 0, t, at) && der_end(r->d, &c, at);
+	if (!der_expect(r->d, &c, id, 0, t, at))
+		return false;
+	/* The extension is its first element; parsers agree to overlook what follows, so it is told
+	 * and does not take the value away. */
+	if (!der_at_end(&c))
+		der_fault(r->d, FAULT_NOT_DER, at, c.p, "%zu octets after the extension's value: RFC 5280 4.2",
+		    (size_t)(c.end - c.p));
+	return true;
 }
 
 const struct value *
@@ -28,18 +35,13 @@ const struct value *
 extension_oid_value(const struct reading *r, struct span oid)
 {
 	const struct oid_entry *known;
-	const char *dotted;
-	struct value *v;
-	size_t len;
 
 	if (r->arena == NULL)
 		return value_null();
 	known = oid_find(oid);
 	if (known != NULL && known->purpose != NULL)
 		return value_text_static(r->arena, known->purpose);
-	dotted = oid_dotted(r->arena, oid, &len);
-	v = value_text_static(r->arena, dotted);
-	return v;
+	return value_text_static(r->arena, oid_dotted(r->arena, oid, NULL));
 }
 
 void

@@ -15,7 +15,9 @@ input_open(struct input *in, const char *path, struct err *err)
 	ssize_t n = 0;
 	int rc = 0;
 
-	*in = (struct input){0};
+	buf_clear(&in->file);
+	in->at = in->index = 0;
+	in->pem = in->begun = in->trusted = false;
 	if (fd < 0)
 		return err_system(err, errno, "%s: cannot be opened", path);
 	do {
@@ -88,11 +90,14 @@ static void
 decode(struct buf *out, const uint8_t *p, const uint8_t *end)
 {
 	uint8_t *to = buf_reserve(out, (size_t)(end - p) / 4 * 3 + 3), *start = to;
+	int8_t digits[256];
 	uint32_t bits = 0;
 	unsigned n = 0;
 
+	for (int i = 0; i < 256; i++)
+		digits[i] = (int8_t)base64_digit((uint8_t)i);
 	for (; p < end && *p != '='; p++) {
-		int digit = base64_digit(*p);
+		int digit = digits[*p];
 
 		if (digit < 0)
 			continue;

@@ -23,7 +23,8 @@ struct input {
 	bool trusted; /* OpenSSL's own octets may follow the certificate in `der` */
 };
 
-/* "-" is standard input. ERR_SYSTEM names the file; ERR_LIMIT: larger than DIFFER_FILE_MAX. */
+/* Zero-initialise; may be opened again for the next file, and keeps its memory. "-" is standard
+ * input. ERR_SYSTEM names the file; ERR_LIMIT: larger than DIFFER_FILE_MAX. */
 int input_open(struct input *in, const char *path, struct err *err);
 bool input_next(struct input *in); /* fills der, index, trusted; at least once for a file */
 void input_finish(struct input *in);

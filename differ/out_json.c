@@ -1,102 +1,143 @@
 #include "out_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "../store/clock.h"
 #include "../store/text.h"
 
-static int
-append_dumped(const char *p, size_t len, void *ctx)
-{
-	buf_append(ctx, p, len);
-	return 0;
-}
-
+/* Octets that stand for themselves in a string; the others are escapes, or parts of UTF-8. */
 static bool
-is_utf8(const char *text, size_t len)
+is_plain(uint8_t c)
 {
-	const uint8_t *p = (const uint8_t *)text;
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void
+append_escape(struct buf *out, uint8_t c)
+{
+	static const char digits[] = "0123456789abcdef";
+	char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
+	switch (c) {
+	case '"':
+		buf_append_text(out, "\\\"");
+		break;
+	case '\\':
+		buf_append_text(out, "\\\\");
+		break;
+	case '\n':
+		buf_append_text(out, "\\n");
+		break;
+	case '\r':
+		buf_append_text(out, "\\r");
+		break;
+	case '\t':
+		buf_append_text(out, "\\t");
+		break;
+	default:
+		buf_append(out, escape, sizeof(escape));
+	}
+}
+
+/* One character that is not plain; how many octets it has. */
+static size_t
+append_character(struct buf *out, const uint8_t *p, size_t left)
+{
 	uint32_t rune;
+	size_t n = text_utf8(p, left, &rune);
 
-	for (size_t n; len > 0; p += n, len -= n) {
-		if ((n = *p < 0x80 ? 1 : text_utf8(p, len, &rune)) == 0)
-			return false;
+	if (n > 1)
+		buf_append(out, p, n);
+	else if (n == 1)
+		append_escape(out, *p);
+	else /* the same as text_valid_utf8(), in JSON */
+		buf_printf(out, "\\\\x%02X", *p);
+	return n > 0 ? n : 1;
+}
+
+static void
+append_text(struct buf *out, const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text, *end = p + len;
+
+	buf_append_byte(out, '"');
+	while (p < end) {
+		const uint8_t *run = p;
+
+		while (p < end && is_plain(*p))
+			p++;
+		buf_append(out, run, (size_t)(p - run));
+		if (p < end)
+			p += append_character(out, p, (size_t)(end - p));
 	}
-	return true;
+	buf_append_byte(out, '"');
 }
 
-static json_t *
-text_to_json(const char *text, size_t len)
+static void
+append_number(struct buf *out, int64_t number)
 {
-	struct buf valid = {0};
-	json_t *j;
+	char digits[20];
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	size_t n = sizeof(digits);
 
-	if (is_utf8(text, len))
-		return json_stringn_nocheck(text, len);
-	text_valid_utf8(&valid, text, len);
-	j = json_stringn_nocheck((const char *)valid.data, valid.len);
-	buf_finish(&valid);
-	return j;
+	do
+		digits[--n] = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		buf_append_byte(out, '-');
+	buf_append(out, digits + n, sizeof(digits) - n);
 }
 
-static json_t *to_json(const struct value *v);
-
-static json_t *
-list_to_json(const struct value *v)
+static void
+append_members(struct buf *out, const struct value *v)
 {
-	json_t *j = json_array();
-
-	for (size_t i = 0; i < v->n; i++)
-		json_array_append_new(j, to_json(&v->items[i]));
-	return j;
-}
-
-static json_t *
-object_to_json(const struct value *v)
-{
-	json_t *j = json_object();
-
-	for (size_t i = 0; i < v->n; i++)
-		json_object_set_new_nocheck(j, v->items[i].name, to_json(&v->items[i]));
-	return j;
-}
-
-static json_t *
-to_json(const struct value *v)
-{
-	char time[CLOCK_TEXT_MAX];
-	json_t *j;
-
-	switch (v->kind) {
-	case VALUE_NULL:
-		return json_null();
-	case VALUE_MALFORMED:
-		j = json_object();
-		json_object_set_new_nocheck(j, "malformed", text_to_json(v->text, v->len));
-		return j;
-	case VALUE_BOOL:
-		return json_boolean(v->truth);
-	case VALUE_NUMBER:
-		return json_integer(v->number);
-	case VALUE_TEXT:
-		return text_to_json(v->text, v->len);
-	case VALUE_TIME:
-		clock_format_s(v->number, time);
-		return json_string_nocheck(time);
-	case VALUE_LIST:
-		return list_to_json(v);
-	case VALUE_OBJECT:
-		return object_to_json(v);
+	for (size_t i = 0; i < v->n; i++) {
+		if (i > 0)
+			buf_append_byte(out, ',');
+		if (v->kind == VALUE_OBJECT) {
+			append_text(out, v->items[i].name, strlen(v->items[i].name));
+			buf_append_byte(out, ':');
+		}
+		out_json_value(out, &v->items[i]);
 	}
-	return json_null();
 }
 
 void
 out_json_value(struct buf *line, const struct value *v)
 {
-	json_t *j = to_json(v);
+	char time[CLOCK_TEXT_MAX];
 
-	json_dump_callback(j, append_dumped, line, JSON_COMPACT | JSON_ENCODE_ANY);
-	json_decref(j);
+	switch (v->kind) {
+	case VALUE_NULL:
+		buf_append_text(line, "null");
+		break;
+	case VALUE_MALFORMED:
+		buf_append_text(line, "{\"malformed\":");
+		append_text(line, v->text, v->len);
+		buf_append_byte(line, '}');
+		break;
+	case VALUE_BOOL:
+		buf_append_text(line, v->truth ? "true" : "false");
+		break;
+	case VALUE_NUMBER:
+		append_number(line, v->number);
+		break;
+	case VALUE_TEXT:
+		append_text(line, v->text, v->len);
+		break;
+	case VALUE_TIME:
+		clock_format_s(v->number, time);
+		append_text(line, time, strlen(time));
+		break;
+	case VALUE_LIST:
+		buf_append_byte(line, '[');
+		append_members(line, v);
+		buf_append_byte(line, ']');
+		break;
+	case VALUE_OBJECT:
+		buf_append_byte(line, '{');
+		append_members(line, v);
+		buf_append_byte(line, '}');
+		break;
+	}
 }

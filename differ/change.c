@@ -71,8 +71,7 @@ read_facts(struct changes *c, uint32_t evidence, struct err *err)
 	    missing.code != ERR_NOT_FOUND)
 		err_set(err, missing.code, "%s", missing.text);
 	else
-		facts = facts_of_evidence(
-		    &e, c->der.len > 0 ? c->der.data : NULL, c->der.len);
+		facts = facts_of_evidence(&e, c->der.len > 0 ? c->der.data : NULL, c->der.len);
 	evidence_finish(&e);
 	return facts;
 }
@@ -116,8 +115,8 @@ leave_out(struct changes *c, size_t n, bool both_chains)
 }
 
 static int
-compare(struct changes *c, const struct lifetime_event *event, struct transition *t,
-    struct err *err)
+compare(
+    struct changes *c, const struct lifetime_event *event, struct transition *t, struct err *err)
 {
 	const struct states *states = c->history.states;
 	size_t n;
@@ -130,8 +129,7 @@ compare(struct changes *c, const struct lifetime_event *event, struct transition
 		return err != NULL ? err->code : ERR_DAMAGED;
 	n = diff_facts(t->old, t->new, c->differences);
 	t->differences = c->differences;
-	t->differences_n =
-	    leave_out(c, n, t->old_state->has_chain && t->new_state->has_chain);
+	t->differences_n = leave_out(c, n, t->old_state->has_chain && t->new_state->has_chain);
 	return 0;
 }
 
@@ -261,7 +259,7 @@ describe(struct changes *c, uint32_t number, const struct series *series,
 	change->fields = hash_fields(c, &t);
 	identify(c, change, series, &t);
 	return t.differences_n > 0 || change->classes != 0 || event->kind != LIFETIME_BEGIN ||
-	    !t.old_state->has_chain;
+	       !t.old_state->has_chain;
 }
 
 int
@@ -273,8 +271,8 @@ changes_read(struct changes *c, uint32_t number, const struct series *series, in
 	int rc;
 
 	c->n = 0;
-	if ((rc = history_read(
-		 &c->history, number, until_ms, without, &events, &events_n, err)) < 0)
+	if ((rc = history_read(&c->history, number, until_ms, without, &events, &events_n, err)) <
+	    0)
 		return rc;
 	for (size_t i = 0; rc >= 0 && i < events_n; i++)
 		if ((rc = describe(c, number, series, &events[i], add(c), err)) == 0)

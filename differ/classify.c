@@ -102,8 +102,8 @@ static bool
 same_names(const struct transition *t)
 {
 	const struct value *old = san_names(t->old), *new = san_names(t->new);
-	bool same_san = old != NULL && new != NULL ? value_equal(old, new)
-						   : same(t, FIELD_SUBJECT_ALT_NAMES);
+	bool same_san =
+	    old != NULL && new != NULL ? value_equal(old, new) : same(t, FIELD_SUBJECT_ALT_NAMES);
 
 	return same_san && same(t, FIELD_SUBJECT);
 }
@@ -143,7 +143,7 @@ is_host_name(const char *text, size_t len)
 		if (c == '.' && i > 0 && i + 1 < len)
 			dot = true;
 		else if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '*' && c != '.')
+			 !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '*' && c != '.')
 			return false;
 	}
 	return dot;
@@ -164,8 +164,8 @@ contains(const char *text, size_t len, const char *word)
 static bool
 speaks_to_client(const struct value *subject)
 {
-	static const char *const words[] = {
-	    "please", "no sni", "sni required", "your client", "server name indication", "default ssl"};
+	static const char *const words[] = {"please", "no sni", "sni required", "your client",
+	    "server name indication", "default ssl"};
 
 	if (subject->kind != VALUE_TEXT)
 		return false;
@@ -214,21 +214,22 @@ static bool
 is_without_starttls(const struct state *s)
 {
 	return s->observed && !s->has_chain &&
-	    (s->outcome == OUTCOME_STARTTLS_NOT_OFFERED || s->outcome == OUTCOME_STARTTLS_REJECTED);
+	       (s->outcome == OUTCOME_STARTTLS_NOT_OFFERED ||
+		   s->outcome == OUTCOME_STARTTLS_REJECTED);
 }
 
 static bool
 starttls_lost(const struct transition *t)
 {
 	return t->old_state->observed && !is_without_starttls(t->old_state) &&
-	    is_without_starttls(t->new_state);
+	       is_without_starttls(t->new_state);
 }
 
 static bool
 starttls_gained(const struct transition *t)
 {
 	return is_without_starttls(t->old_state) && t->new_state->observed &&
-	    !is_without_starttls(t->new_state);
+	       !is_without_starttls(t->new_state);
 }
 
 static bool
@@ -261,7 +262,7 @@ strength_loss(const struct transition *t)
 	const struct value *old = get(t->old, FIELD_KEY_STRENGTH_BITS);
 	const struct value *new = get(t->new, FIELD_KEY_STRENGTH_BITS);
 
-	return old->kind == VALUE_NUMBER && new->kind == VALUE_NUMBER && new->number < old->number;
+	return old->kind == VALUE_NUMBER && new->kind == VALUE_NUMBER &&new->number < old->number;
 }
 
 static bool
@@ -274,14 +275,14 @@ static bool
 usage_change(const struct transition *t)
 {
 	return both_leaves(t) &&
-	    (differs(t, FIELD_KEY_USAGE) || differs(t, FIELD_EXTENDED_KEY_USAGE));
+	       (differs(t, FIELD_KEY_USAGE) || differs(t, FIELD_EXTENDED_KEY_USAGE));
 }
 
 static bool
 name_change(const struct transition *t)
 {
 	return both_leaves(t) && !same_names(t) &&
-	    (differs(t, FIELD_SUBJECT) || differs(t, FIELD_SUBJECT_ALT_NAMES));
+	       (differs(t, FIELD_SUBJECT) || differs(t, FIELD_SUBJECT_ALT_NAMES));
 }
 
 static bool
@@ -294,7 +295,7 @@ static bool
 reissue(const struct transition *t)
 {
 	return both_leaves(t) && hash_compare(&t->old_state->leaf, &t->new_state->leaf) != 0 &&
-	    same(t, FIELD_SPKI_SHA256) && same(t, FIELD_NOT_AFTER);
+	       same(t, FIELD_SPKI_SHA256) && same(t, FIELD_NOT_AFTER);
 }
 
 static bool
@@ -308,9 +309,10 @@ renewal(const struct transition *t)
 {
 	const struct value *old = get(t->old, FIELD_NOT_AFTER), *new = get(t->new, FIELD_NOT_AFTER);
 
-	return both_leaves(t) && old->kind == VALUE_TIME && new->kind == VALUE_TIME &&
-	    new->number > old->number && same(t, FIELD_KEY_ALGORITHM_OID) &&
-	    same(t, FIELD_KEY_BITS) && same_names(t) && same_organisation(t);
+	return both_leaves(t) && old->kind == VALUE_TIME &&
+	       new->kind ==
+		   VALUE_TIME &&new->number > old->number &&same(t, FIELD_KEY_ALGORITHM_OID) &&
+	       same(t, FIELD_KEY_BITS) && same_names(t) && same_organisation(t);
 }
 
 /* The server's signature follows from its key and is told by that. */
@@ -318,12 +320,14 @@ static bool
 tls_change(const struct transition *t)
 {
 	return t->old_state->has_chain && t->new_state->has_chain &&
-	    (differs(t, FIELD_TLS_VERSION) || differs(t, FIELD_CIPHER) || differs(t, FIELD_GROUP));
+	       (differs(t, FIELD_TLS_VERSION) || differs(t, FIELD_CIPHER) ||
+		   differs(t, FIELD_GROUP));
 }
 
 const struct class_row class_table[CLASS_N] = {
     [CLASS_SENTINEL] = {"sentinel", SEVERITY_CRITICAL,
-	"a self-signed certificate that exists to say something: under a reserved top-level domain, "
+	"a self-signed certificate that exists to say something: under a reserved top-level "
+	"domain, "
 	"without any host name, or with a text that speaks to the client",
 	became_sentinel},
     [CLASS_TRUST_LOSS] = {"trust-loss", SEVERITY_CRITICAL,
@@ -332,8 +336,8 @@ const struct class_row class_table[CLASS_N] = {
 	"STARTTLS was to be had and is no longer", starttls_lost},
     [CLASS_DNSSEC_LOST] = {"dnssec-lost", SEVERITY_CRITICAL,
 	"the records of a name were secure and are no longer", NULL},
-    [CLASS_GONE] = {"gone", SEVERITY_WARNING,
-	"nothing was observed for --gone-after though probed", gone},
+    [CLASS_GONE] = {"gone", SEVERITY_WARNING, "nothing was observed for --gone-after though probed",
+	gone},
     [CLASS_KEY_ALGORITHM_CHANGE] = {"key-algorithm-change", SEVERITY_NOTICE,
 	"the algorithm of the public key differs", key_algorithm_change},
     [CLASS_STRENGTH_LOSS] = {"strength-loss", SEVERITY_WARNING,
@@ -346,8 +350,8 @@ const struct class_row class_table[CLASS_N] = {
 	"the subject or the subject alternative names differ", name_change},
     [CLASS_CA_CHANGE] = {"ca-change", SEVERITY_NOTICE,
 	"the issuer's organisation differs (the issuer, where it has none)", ca_change},
-    [CLASS_ROLLED_BACK] = {"rolled-back", SEVERITY_NOTICE,
-	"what had been replaced is shown again", rolled_back},
+    [CLASS_ROLLED_BACK] = {"rolled-back", SEVERITY_NOTICE, "what had been replaced is shown again",
+	rolled_back},
     [CLASS_BACK] = {"back", SEVERITY_NOTICE, "observed again after it was gone", back},
     [CLASS_STARTTLS_GAINED] = {"starttls-gained", SEVERITY_NOTICE,
 	"STARTTLS was not to be had and is now", starttls_gained},
@@ -356,10 +360,10 @@ const struct class_row class_table[CLASS_N] = {
     [CLASS_DNSSEC_GAINED] = {"dnssec-gained", SEVERITY_NOTICE,
 	"the records of a name were insecure and are secure", NULL},
     [CLASS_MX_CHANGE] = {"mx-change", SEVERITY_NOTICE, "the MX records of a domain differ", NULL},
-    [CLASS_ADDRESS_CHANGE] = {"address-change", SEVERITY_INFO,
-	"the addresses of an MX differ", NULL},
-    [CLASS_TLSA_CHANGE] = {"tlsa-change", SEVERITY_NOTICE,
-	"the TLSA records of an MX differ", NULL},
+    [CLASS_ADDRESS_CHANGE] = {"address-change", SEVERITY_INFO, "the addresses of an MX differ",
+	NULL},
+    [CLASS_TLSA_CHANGE] = {"tlsa-change", SEVERITY_NOTICE, "the TLSA records of an MX differ",
+	NULL},
     [CLASS_STS_CHANGE] = {"sts-change", SEVERITY_NOTICE, "the MTA-STS policy differs", NULL},
     [CLASS_REISSUE] = {"reissue", SEVERITY_NOTICE,
 	"another certificate of the same key and the same end of validity", reissue},
@@ -368,8 +372,8 @@ const struct class_row class_table[CLASS_N] = {
 	"a later end of validity; the names, the issuer's organisation, the algorithm and the size "
 	"of the key are kept",
 	renewal},
-    [CLASS_TLS_CHANGE] = {"tls-change", SEVERITY_INFO,
-	"another TLS version, cipher suite or group", tls_change},
+    [CLASS_TLS_CHANGE] = {"tls-change", SEVERITY_INFO, "another TLS version, cipher suite or group",
+	tls_change},
 };
 
 bool

@@ -15,10 +15,12 @@ compare(void *ctx, uint32_t number, const struct series *series, struct err *err
 {
 	struct between *b = ctx;
 	struct query *q = b->query;
-	const struct out_style style = {.colour = q->colour, .utc = q->utc};
+	const struct out_style style = {
+	    .colour = q->colour, .utc = q->utc, .all_fields = q->all_fields};
 	struct arena arena = {0};
 	struct change change;
-	int rc = changes_between(q->changes, number, series, q->since_ms, q->until_ms, &change, err);
+	int rc =
+	    changes_between(q->changes, number, series, q->since_ms, q->until_ms, &change, err);
 
 	if (rc <= 0 || change.severity < q->least ||
 	    (q->class_bits != 0 && (change.classes & q->class_bits) == 0))
@@ -33,7 +35,7 @@ compare(void *ctx, uint32_t number, const struct series *series, struct err *err
 		rc = v != NULL ? 0 : err->code;
 		buf_append_byte(&b->line, '\n');
 	} else {
-		rc = out_history_change(&b->line, q->changes, &change, series, &style, err);
+		rc = out_history_change(&b->line, q->changes, &change, NULL, series, &style, err);
 	}
 	if (rc >= 0)
 		fwrite(b->line.data, 1, b->line.len, stdout);

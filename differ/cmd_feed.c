@@ -135,7 +135,8 @@ cmd_feed(int argc, char **argv)
 	bool missing = false;
 	uint64_t cursor, last;
 	int status = query_open(&q, "feed", "[HOST…]",
-	    "Changes as they were found, one JSON object a line, from a cursor over the journal; the "
+	    "Changes as they were found, one JSON object a line, from a cursor over the journal; "
+	    "the "
 	    "last\nline is the cursor to go on from.",
 	    QUERY_CHANGES, rows, argc, argv);
 

@@ -52,9 +52,11 @@ by_time(const void *a, const void *b)
 }
 
 static int
-print(struct query *q, const struct change *change, struct buf *line, struct err *err)
+print(struct query *q, const struct change *change, const struct change *above, struct buf *line,
+    struct err *err)
 {
-	const struct out_style style = {.colour = q->colour, .utc = q->utc};
+	const struct out_style style = {
+	    .colour = q->colour, .utc = q->utc, .all_fields = q->all_fields};
 	struct arena arena = {0};
 	struct series series;
 	int rc;
@@ -72,7 +74,7 @@ print(struct query *q, const struct change *change, struct buf *line, struct err
 			rc = err->code;
 		buf_append_byte(line, '\n');
 	} else {
-		rc = out_history_change(line, q->changes, change, &series, &style, err);
+		rc = out_history_change(line, q->changes, change, above, &series, &style, err);
 	}
 	if (rc >= 0)
 		fwrite(line->data, 1, line->len, stdout);
@@ -89,7 +91,8 @@ cmd_log(int argc, char **argv)
 	struct err err = {0};
 	bool missing = false;
 	int status = query_open(&q, "log", "[HOST…]",
-	    "The history as changes, newest last: what, where, when at the earliest and the latest.",
+	    "The history as changes, newest last: what, where, when at the earliest and the "
+	    "latest.",
 	    QUERY_SPAN | QUERY_CHANGES, NULL, argc, argv);
 
 	if (status >= 0)
@@ -100,7 +103,7 @@ cmd_log(int argc, char **argv)
 	if (log.n > 0)
 		qsort(log.list, log.n, sizeof(*log.list), by_time);
 	for (size_t i = 0; i < log.n && err.code == ERR_NONE; i++)
-		print(&q, &log.list[i], &line, &err);
+		print(&q, &log.list[i], i > 0 ? &log.list[i - 1] : NULL, &line, &err);
 	if (missing || (q.exit_code && log.n > 0))
 		status = EXIT_MISSING;
 	if (log.n == 0 && !q.options.json && !q.options.quiet && !missing)

@@ -19,8 +19,8 @@ print_json(struct show *show, const struct series *series, const struct lifetime
     int64_t after_ms, int64_t first_ms, struct err *err)
 {
 	struct arena arena = {0};
-	const struct value *v = model_state(
-	    &arena, show->query->changes, series, last, after_ms, first_ms, err);
+	const struct value *v =
+	    model_state(&arena, show->query->changes, series, last, after_ms, first_ms, err);
 
 	if (v != NULL) {
 		buf_clear(&show->line);
@@ -65,8 +65,7 @@ show_series(void *ctx, uint32_t number, const struct series *series, struct err 
 	show->shown++;
 	if (q->options.json)
 		return print_json(show, series, &last, after_ms, first_ms, err);
-	return out_history_state(
-	    &show->table, q->changes, series, &last, after_ms, first_ms, err);
+	return out_history_state(&show->table, q->changes, series, &last, after_ms, first_ms, err);
 }
 
 int

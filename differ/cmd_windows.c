@@ -36,14 +36,15 @@ takes(const struct query *q, const struct rollout *w)
 		return false;
 	for (size_t i = 0; i < w->members_n && !in_span; i++)
 		in_span = w->members[i].state != ROLLOUT_OLD &&
-		    query_overlaps(q, w->members[i].after_ms, w->members[i].before_ms);
+			  query_overlaps(q, w->members[i].after_ms, w->members[i].before_ms);
 	return in_span;
 }
 
 static int
 print(struct query *q, const struct rollout *w, struct buf *line, struct err *err)
 {
-	const struct out_style style = {.colour = q->colour, .utc = q->utc};
+	const struct out_style style = {
+	    .colour = q->colour, .utc = q->utc, .all_fields = q->all_fields};
 	struct arena arena = {0};
 	int rc = 0;
 
@@ -75,10 +76,11 @@ cmd_windows(int argc, char **argv)
 	struct err err = {0};
 	bool missing = false;
 	size_t shown = 0;
-	int n, status = query_open(&q, "windows", "[HOST…]",
-		   "The roll-outs: the same change over many series, when it began and ended, how far "
-		   "it has come.",
-		   QUERY_SPAN | QUERY_CHANGES | QUERY_WINDOWS, NULL, argc, argv);
+	int n,
+	    status = query_open(&q, "windows", "[HOST…]",
+		"The roll-outs: the same change over many series, when it began and ended, how far "
+		"it has come.",
+		QUERY_SPAN | QUERY_CHANGES | QUERY_WINDOWS, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;

@@ -109,8 +109,8 @@ has_id(const struct change *list, size_t n, const char *id)
 /* An old change that is no more and led to the same state: what the new one takes the place of.
  * It is taken once. */
 static const char *
-take_revised(struct feed *f, bool *taken, const struct change *now, const struct change *list,
-    size_t n)
+take_revised(
+    struct feed *f, bool *taken, const struct change *now, const struct change *list, size_t n)
 {
 	for (size_t i = 0; i < f->before_n; i++) {
 		const struct change *old = &f->before[i];
@@ -185,8 +185,8 @@ feed_series(void *ctx, uint32_t number, const struct series *series, struct err 
 		 &(struct history_without){f->times_ms, n}, &list, &list_n, err)) < 0)
 		return rc;
 	keep_before(f, list, list_n);
-	if ((rc = changes_read(f->query->changes, number, series, INT64_MAX, NULL, &list, &list_n,
-		 err)) < 0)
+	if ((rc = changes_read(
+		 f->query->changes, number, series, INT64_MAX, NULL, &list, &list_n, err)) < 0)
 		return rc;
 	return emit(f, series, list, list_n, err);
 }

@@ -43,7 +43,7 @@ take_moment(struct history *h)
 		size_t j = i;
 
 		for (; j > 0 &&
-		     hash_compare(&states_get(h->states, h->moment[j - 1].state)->id, id) > 0;
+		       hash_compare(&states_get(h->states, h->moment[j - 1].state)->id, id) > 0;
 		     j--)
 			h->moment[j] = h->moment[j - 1];
 		h->moment[j] = s;
@@ -117,7 +117,8 @@ history_last_observed(struct history *h, uint32_t series, int64_t before_ms,
 	int rc;
 
 	while ((rc = timeline_last(h->view, series, SERIES_PROBE, before_ms, &s, err)) > 0) {
-		*sighting = (struct lifetime_sighting){.time_ms = s.time_ms, .evidence = s.evidence};
+		*sighting =
+		    (struct lifetime_sighting){.time_ms = s.time_ms, .evidence = s.evidence};
 		if ((rc = states_of_evidence(h->states, s.evidence, &sighting->state, err)) < 0)
 			return rc;
 		if (states_get(h->states, sighting->state)->observed)

@@ -11,7 +11,7 @@
 struct history {
 	struct store_view *view;
 	struct states *states;
-	struct lifetimes lifetimes; /* of the series that was read last */
+	struct lifetimes lifetimes;	  /* of the series that was read last */
 	struct lifetime_sighting *moment; /* the sightings of one moment, to be put in order */
 	size_t moment_n, moment_cap;
 };
@@ -23,8 +23,7 @@ struct history_without {
 	size_t n;
 };
 
-void history_init(
-    struct history *h, struct store_view *view, const struct lifetime_rules *rules);
+void history_init(struct history *h, struct store_view *view, const struct lifetime_rules *rules);
 void history_finish(struct history *h);
 
 /* The events of one probe series up to until_ms (exclusive); *events borrowed until the next

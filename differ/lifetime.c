@@ -92,7 +92,7 @@ static bool
 is_gone(const struct lifetimes *l, int64_t until_ms)
 {
 	return l->gap && l->n > 0 &&
-	    until_ms - l->list[l->current].last.time_ms >= l->rules.gone_after_ms;
+	       until_ms - l->list[l->current].last.time_ms >= l->rules.gone_after_ms;
 }
 
 static void

@@ -43,8 +43,8 @@ struct lifetime {
 	struct lifetime_sighting before; /* the observation before `first`; none in the first one */
 	struct lifetime_sighting next;	 /* the observation after `last`; if has_next */
 	bool has_next;
-	bool back;	    /* it began when the series came back from GONE */
-	size_t old, next_lifetime; /* indexes: of `before`, of `next` */
+	bool back;			  /* it began when the series came back from GONE */
+	size_t old, next_lifetime;	  /* indexes: of `before`, of `next` */
 	uint64_t first_index, last_index; /* of the sightings among the observed, from 0 */
 };
 

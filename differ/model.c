@@ -122,8 +122,7 @@ model_change(struct arena *a, struct changes *changes, const struct change *chan
 	value_add_member(&b, "after", time_value(a, change->after_ms));
 	value_add_member(&b, "before", time_value(a, change->before_ms));
 	value_add_member(&b, "class", model_classes(a, change->classes));
-	value_add_member(
-	    &b, "severity", value_text_static(a, severity_name(change->severity)));
+	value_add_member(&b, "severity", value_text_static(a, severity_name(change->severity)));
 	value_add_member(&b, "fields", value_list(&fields));
 	value_add_member(&b, "old", moment(a, states_get(states, change->event.old.state)));
 	value_add_member(&b, "new", moment(a, states_get(states, change->event.new.state)));
@@ -203,8 +202,8 @@ model_state(struct arena *a, struct changes *changes, const struct series *serie
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms, struct err *err)
 {
 	static const enum field shown[] = {FIELD_SUBJECT, FIELD_ISSUER, FIELD_NOT_BEFORE,
-	    FIELD_NOT_AFTER, FIELD_KEY_ALGORITHM, FIELD_KEY_BITS, FIELD_KEY_CURVE, FIELD_SELF_SIGNED,
-	    FIELD_TLS_VERSION, FIELD_CIPHER, FIELD_GROUP, FIELD_SERVER_SIGNATURE,
+	    FIELD_NOT_AFTER, FIELD_KEY_ALGORITHM, FIELD_KEY_BITS, FIELD_KEY_CURVE,
+	    FIELD_SELF_SIGNED, FIELD_TLS_VERSION, FIELD_CIPHER, FIELD_GROUP, FIELD_SERVER_SIGNATURE,
 	    FIELD_SNI_ACKNOWLEDGED};
 	const struct state *s = states_get(changes_history(changes)->states, last->state);
 	const struct facts *facts = changes_facts(changes, last->evidence, err);

@@ -16,16 +16,14 @@ struct value *model_bracket(struct arena *arena, int64_t after_ms, int64_t befor
 
 /* NULL on error. `revises`: the id of the change that this one takes the place of, or NULL. */
 struct value *model_change(struct arena *arena, struct changes *changes,
-    const struct change *change, const struct series *series, const char *revises,
-    struct err *err);
-struct value *model_window(struct arena *arena, struct changes *changes,
-    struct store_view *view, const struct rollout *window, struct err *err);
+    const struct change *change, const struct series *series, const char *revises, struct err *err);
+struct value *model_window(struct arena *arena, struct changes *changes, struct store_view *view,
+    const struct rollout *window, struct err *err);
 
 /* What a series shows: `last` is its last observation (or its last probe, if it was never
  * observed), `since` the bracket of the lifetime's begin; after_ms INT64_MIN: from its first one.
  */
-struct value *model_state(struct arena *arena, struct changes *changes,
-    const struct series *series, const struct lifetime_sighting *last, int64_t after_ms,
-    int64_t first_ms, struct err *err);
+struct value *model_state(struct arena *arena, struct changes *changes, const struct series *series,
+    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms, struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 #define COLUMN_SHOWS 3
 
 struct out_row {
-	char *cell[COLUMNS]; /* escaped */
+	char *cell[COLUMNS];	/* escaped */
 	enum severity severity; /* of what is shown: a sentinel stands out */
 	int64_t since_ms;
 	bool since_after; /* it began after since_ms; else since_ms is the first sighting ever */
@@ -93,9 +93,35 @@ append_classes(struct buf *out, unsigned classes)
 
 /* ---- changes ----------------------------------------------------------------------------- */
 
+/* Of what matters least only the end of validity, and nothing that other rows say as well. */
+static bool
+is_for_people(const struct difference *d)
+{
+	return d->field == FIELD_NOT_AFTER ||
+	       (d->severity > SEVERITY_INFO && d->field != FIELD_EXTENSIONS &&
+		   d->field != FIELD_INNER_SIGNATURE_ALGORITHM);
+}
+
+/* The rest is counted. */
+static void
+append_fields(struct buf *out, const struct difference *d, size_t n, const struct out_style *style)
+{
+	struct difference shown[FIELD_N] = {0};
+	size_t shown_n = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (style->all_fields || is_for_people(&d[i]))
+			shown[shown_n++] = d[i];
+	out_text_differences(out, shown, shown_n, 4, style->colour);
+	if (shown_n < n)
+		buf_printf(out, "    and %zu more %s (--all-fields)\n", n - shown_n,
+		    n - shown_n == 1 ? "field" : "fields");
+}
+
 int
 out_history_change(struct buf *out, struct changes *changes, const struct change *change,
-    const struct series *series, const struct out_style *style, struct err *err)
+    const struct change *above, const struct series *series, const struct out_style *style,
+    struct err *err)
 {
 	const struct difference *d;
 	int n = changes_differences(changes, change, &d, err);
@@ -116,7 +142,10 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	if (change->event.mixed)
 		buf_append_text(out, "; the old one is still shown, too");
 	buf_append_byte(out, '\n');
-	out_text_differences(out, d, (size_t)n, 4, style->colour);
+	if (above != NULL && n > 0 && hash_compare(&above->fields, &change->fields) == 0)
+		buf_append_text(out, "    the same fields as above\n");
+	else
+		append_fields(out, d, (size_t)n, style);
 	buf_append_byte(out, '\n');
 	return 0;
 }
@@ -160,16 +189,16 @@ append_members(struct buf *out, struct store_view *view, const struct rollout *w
 }
 
 static void
-append_fields(struct buf *out, const struct rollout *w, const struct difference *d, size_t n,
+append_common(struct buf *out, const struct rollout *w, const struct difference *d, size_t n,
     const struct out_style *style)
 {
-	struct difference common[FIELD_N];
+	struct difference common[FIELD_N] = {0};
 	size_t common_n = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (rollout_has_common(w, &d[i]))
 			common[common_n++] = d[i];
-	out_text_differences(out, common, common_n, 4, style->colour);
+	append_fields(out, common, common_n, style);
 }
 
 int
@@ -177,13 +206,14 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
     const struct rollout *w, const struct out_style *style, struct err *err)
 {
 	const struct difference *d;
+	struct buf fields = {0};
 	int n = changes_differences(changes, &w->first, &d, err);
 
 	if (n < 0)
 		return n;
-	buf_printf(out, "%s%s%s  %s  SNI %s%s%s  %zu of %zu converted", colour_of(w->severity, style),
-	    severity_name(w->severity), plain(style), w->group, sni_name(w->sni),
-	    w->offer != OFFER_DEFAULT ? ", offer " : "",
+	buf_printf(out, "%s%s%s  %s  SNI %s%s%s  %zu of %zu converted",
+	    colour_of(w->severity, style), severity_name(w->severity), plain(style), w->group,
+	    sni_name(w->sni), w->offer != OFFER_DEFAULT ? ", offer " : "",
 	    w->offer != OFFER_DEFAULT ? offer_name(w->offer) : "", w->converted, w->total);
 	if (w->mixed > 0)
 		buf_printf(out, ", %zu mixed", w->mixed);
@@ -201,9 +231,11 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 		out_history_bracket(out, w->instant.after_ms, w->instant.before_ms, style);
 	}
 	buf_append_byte(out, '\n');
-	append_fields(out, w, d, (size_t)n, style);
+	append_common(&fields, w, d, (size_t)n, style);
 	n = append_members(out, view, w, style, err);
+	buf_append(out, fields.data, fields.len);
 	buf_append_byte(out, '\n');
+	buf_finish(&fields);
 	return n;
 }
 

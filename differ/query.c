@@ -22,8 +22,7 @@ add_rows(struct option_row *rows, size_t n, const struct option_row *more)
 }
 
 static void
-make_rows(
-    struct query *q, struct option_row *rows, unsigned takes, const struct option_row *more)
+make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct option_row *more)
 {
 	const struct option_row all[] = {
 	    {"sni", 0, OPTION_LIST, &q->sni, "V[,V…]",
@@ -49,9 +48,12 @@ make_rows(
 	    {"severity", 0, OPTION_TEXT, &q->severity, "S",
 		"at least info, notice, warning or critical"},
 	    {"ignore", 0, OPTION_LIST, &q->ignore, "FIELD[,FIELD…]", "do not look at these fields"},
-	    {"exit-code", 0, OPTION_FLAG, &q->exit_code, NULL, "exit with 1 if there was any"}, {0}};
-	const struct option_row windows[] = {
-	    {"group", 0, OPTION_TEXT, &q->group, "G", "operator, host, address or chain (operator)"},
+	    {"all-fields", 0, OPTION_FLAG, &q->all_fields, NULL,
+		"in text, also the fields that matter least"},
+	    {"exit-code", 0, OPTION_FLAG, &q->exit_code, NULL, "exit with 1 if there was any"},
+	    {0}};
+	const struct option_row windows[] = {{"group", 0, OPTION_TEXT, &q->group, "G",
+						 "operator, host, address or chain (operator)"},
 	    {"window-gap", 0, OPTION_SPAN, &q->window_gap_ms, "SPAN",
 		"time without a conversion that closes a window (14d)"},
 	    {0}};
@@ -124,8 +126,8 @@ understand(struct query *q)
 	char bad[64];
 
 	if (!each_word(&q->sni, take_sni, q, bad, sizeof(bad)))
-		return options_usage_error(PROGRAM,
-		    "--sni %s: not one of none, hostname, nexthop, unknown, literal", bad);
+		return options_usage_error(
+		    PROGRAM, "--sni %s: not one of none, hostname, nexthop, unknown, literal", bad);
 	if (!each_word(&q->class, take_class, q, bad, sizeof(bad)))
 		return options_usage_error(
 		    PROGRAM, "--class %s: no such class; mxdiff fields lists them", bad);
@@ -145,7 +147,8 @@ understand(struct query *q)
 	if (q->settle == 0)
 		return options_usage_error(PROGRAM, "--settle 0: must be at least 1");
 	if (q->between_ms[0] > q->between_ms[1])
-		return options_usage_error(PROGRAM, "--between: the first time must be the earlier");
+		return options_usage_error(
+		    PROGRAM, "--between: the first time must be the earlier");
 	if (q->between_ms[1] != INT64_MAX) {
 		q->since_ms = q->between_ms[0];
 		q->until_ms = q->between_ms[1];
@@ -157,8 +160,8 @@ understand(struct query *q)
 }
 
 static void
-print_help(const char *command, const char *operands, const char *purpose,
-    const struct option_row *rows)
+print_help(
+    const char *command, const char *operands, const char *purpose, const struct option_row *rows)
 {
 	printf("usage: " PROGRAM " %s [OPTION…] %s\n%s\n\n", command, operands, purpose);
 	options_help(stdout, rows);
@@ -286,7 +289,8 @@ query_walk(struct query *q, query_each *each, void *ctx, bool *missing, struct e
 		}
 		rc = walk_one(q, &filter, each, ctx, &seen, &found, err);
 		if (rc >= 0 && n > 0 && found == 0) {
-			fprintf(stderr, PROGRAM ": %s: never observed; mxdiff show lists what was\n",
+			fprintf(stderr,
+			    PROGRAM ": %s: never observed; mxdiff show lists what was\n",
 			    q->options.operands[i]);
 			*missing = true;
 		}
@@ -307,6 +311,6 @@ bool
 query_takes_change(const struct query *q, const struct change *change)
 {
 	return change->severity >= q->least &&
-	    (q->class_bits == 0 || (change->classes & q->class_bits) != 0) &&
-	    query_overlaps(q, change->after_ms, change->before_ms);
+	       (q->class_bits == 0 || (change->classes & q->class_bits) != 0) &&
+	       query_overlaps(q, change->after_ms, change->before_ms);
 }

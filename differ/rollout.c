@@ -135,8 +135,8 @@ static uint8_t
 direction(const struct change *c)
 {
 	return (uint8_t)((c->classes & (1u << CLASS_ROLLED_BACK)) != 0) |
-	    (uint8_t)(((c->classes & (1u << CLASS_GONE)) != 0) << 1) |
-	    (uint8_t)((c->event.kind == LIFETIME_BACK) << 2);
+	       (uint8_t)(((c->classes & (1u << CLASS_GONE)) != 0) << 1) |
+	       (uint8_t)((c->event.kind == LIFETIME_BACK) << 2);
 }
 
 static struct hash
@@ -280,11 +280,10 @@ count_total(struct rollouts *r, struct rollout *w, const size_t *at, size_t n, s
 			continue;
 		w->total++;
 		if ((member = find_member(w, m->number)) == NULL) {
-			w->members =
-			    push(w->members, &w->members_n, &cap, sizeof(*w->members));
+			w->members = push(w->members, &w->members_n, &cap, sizeof(*w->members));
 			member = &w->members[w->members_n - 1];
-			*member = (struct rollout_member){
-			    .series = m->number, .state = ROLLOUT_OLD};
+			*member =
+			    (struct rollout_member){.series = m->number, .state = ROLLOUT_OLD};
 		}
 		member->counted = true;
 		w->converted += member->state == ROLLOUT_CONVERTED;
@@ -347,7 +346,8 @@ set_brackets(struct rollouts *r, struct rollout *w, const size_t *at, size_t n)
 	for (size_t i = 1; i < n; i++) {
 		const struct change *c = &r->items[at[i]].change;
 
-		w->start.after_ms = c->after_ms < w->start.after_ms ? c->after_ms : w->start.after_ms;
+		w->start.after_ms =
+		    c->after_ms < w->start.after_ms ? c->after_ms : w->start.after_ms;
 		w->start.before_ms =
 		    c->before_ms < w->start.before_ms ? c->before_ms : w->start.before_ms;
 		last.after_ms = c->after_ms > last.after_ms ? c->after_ms : last.after_ms;
@@ -483,8 +483,8 @@ rollouts_find(struct rollouts *r, const struct rollout **list, struct err *err)
 	link_equal(r, keys, true);
 	link_equal(r, keys, false);
 	for (size_t i = 0; i < r->items_n; i++)
-		linked[i] = (struct linked){find_root(r->items, i),
-		    r->items[i].change.before_ms, r->items[i].change.after_ms, i};
+		linked[i] = (struct linked){find_root(r->items, i), r->items[i].change.before_ms,
+		    r->items[i].change.after_ms, i};
 	qsort(linked, r->items_n, sizeof(*linked), by_root);
 	for (size_t i = 0; i < r->items_n; i++)
 		at[i] = linked[i].at;

@@ -51,8 +51,7 @@ struct rollout {
 };
 
 struct rollouts;
-struct rollouts *rollouts_create(
-    struct changes *changes, enum rollout_group group, int64_t gap_ms);
+struct rollouts *rollouts_create(struct changes *changes, enum rollout_group group, int64_t gap_ms);
 void rollouts_destroy(struct rollouts *rollouts); /* accepts NULL */
 
 /* A series with its changes, if any (they are copied). */

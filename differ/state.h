@@ -20,7 +20,8 @@ struct state {
 	struct hash chain; /* the chain id */
 	struct hash leaf;  /* SHA-256 of its first certificate */
 	enum outcome outcome;
-	char words[96]; /* for people: "starttls-not-offered", "Untrusted, RSA-PSS"; "" of a chain */
+	char
+	    words[96]; /* for people: "starttls-not-offered", "Untrusted, RSA-PSS"; "" of a chain */
 };
 
 struct states;
@@ -28,8 +29,7 @@ struct states *states_create(struct store_view *view);
 void states_destroy(struct states *states); /* accepts NULL */
 
 /* *number is the state's; the same for every evidence that shows the same. */
-int states_of_evidence(
-    struct states *states, uint32_t evidence, uint32_t *number, struct err *err);
+int states_of_evidence(struct states *states, uint32_t evidence, uint32_t *number, struct err *err);
 const struct state *states_get(const struct states *states, uint32_t number);
 
 #endif

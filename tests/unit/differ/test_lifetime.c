@@ -25,7 +25,8 @@ struct plain {
 	int first[MOST], last[MOST]; /* by lifetime: positions among the observed */
 };
 
-/* "its sightings, as long as fewer than settle other observed states lie between one and the next" */
+/* "its sightings, as long as fewer than settle other observed states lie between one and the next"
+ */
 static void
 plain_lifetimes(struct plain *p, int settle)
 {
@@ -120,14 +121,14 @@ test_model(void **ctx)
 			if (rand_r(&seed) % sticky == 0)
 				state = (uint32_t)(rand_r(&seed) % states);
 			if (rand_r(&seed) % 8 == 0) {
-				lifetimes_gap(&l,
-				    (struct lifetime_sighting){.time_ms = (MOST - i) * HOUR});
+				lifetimes_gap(
+				    &l, (struct lifetime_sighting){.time_ms = (MOST - i) * HOUR});
 				continue;
 			}
 			p.time_ms[p.n] = (MOST - i) * HOUR;
 			p.state[p.n] = state;
-			lifetimes_observe(&l,
-			    (struct lifetime_sighting){p.time_ms[p.n], state, (uint32_t)p.n});
+			lifetimes_observe(
+			    &l, (struct lifetime_sighting){p.time_ms[p.n], state, (uint32_t)p.n});
 			p.n++;
 		}
 		plain_lifetimes(&p, settle);

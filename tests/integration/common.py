@@ -26,7 +26,7 @@ class World:
         self.places = [(a, f'{mx}.{DOMAIN}') for a, mx in self.places]
         self.addresses = [a for a, _ in self.places]
         self.hosts = sorted({host for _, host in self.places})
-        self.leaf = self.ca.issue('leaf', self.hosts)
+        self.leaf = self.ca.issue('leaf', [f'mx.{DOMAIN}', *self.hosts])
         self.sentinel = self.ca.sentinel()
         self.exim = Exim(lab, self.places, self.leaf, self.sentinel)
         self.dns = NameServer(lab, [Zone(DOMAIN + '.', self.records())], address=net + '5')

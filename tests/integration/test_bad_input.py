@@ -134,7 +134,7 @@ class BadInput(unittest.TestCase):
         text = programs.run('mxdiff', 'cert', photo)
         self.assertIn(photo, text.out + text.err)
         done = programs.run('mxdiff', 'diff', photo, self.ca.path('leaf.pem'))
-        self.assertIn(photo, done.out + done.err)
+        self.assertIn('malformed', done.out + done.err)
         self.assertIn(done.status, (1, 2), done)
 
     def test_certificate_file_that_is_not_there(self):
@@ -159,28 +159,35 @@ class BadInput(unittest.TestCase):
                   'tomorrowish')
 
     def test_full_disk(self):
-        """A file system that is too small, as root; a file that may not grow, as anybody."""
+        """As root a file system with no room left, as anybody a file that may not grow."""
         place = self.lab.path('full')
         os.mkdir(place)
         store = os.path.join(place, 'store')
-        collect_all = [programs.path('mxcollect'), 'run', *self.targets, '--allow-private',
-                       '--per-address-gap', '0', '--store', store]
-        check = [programs.path('mxstore'), 'check', '--store', store]
+        options = ['--allow-private', '--per-address-gap', '0', '--store', store]
+        collect_some, collect_all, export, check = (shlex.join(argv) for argv in (
+            [programs.path('mxcollect'), 'run', *options, '--quiet', *self.targets[:2]],
+            [programs.path('mxcollect'), 'run', *options, *self.targets],
+            [programs.path('mxstore'), 'export', 'jsonl', '--store', store],
+            [programs.path('mxstore'), 'check', '--store', store]))
         if os.geteuid() == 0:
-            enter = 'mount -t tmpfs -o size=160k tmpfs "$0" || exit 77'
-            wrap = ['unshare', '-m', 'bash', '-c']
+            wrap, enter = ['unshare', '-m'], 'mount -t tmpfs -o size=16m tmpfs "$0" || exit 77'
+            fill = 'dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null'
         else:
-            enter, wrap = 'ulimit -f 100; trap "" XFSZ', ['bash', '-c']
-        script = f'{enter}\n{shlex.join(collect_all)}; s=$?; {shlex.join(check)} >&2; echo $?; exit $s'
-        done = subprocess.run([*wrap, script, place], env=programs.environment(), text=True,
-                              capture_output=True, timeout=120, check=False)
+            wrap, enter = [], 'trap "" XFSZ'
+            fill = f'ulimit -f $(du -k --apparent-size {store}/* | sort -n | tail -n1 | cut -f1)'
+        script = '\n'.join([enter, collect_some + ' || exit 78', f'old=$({export} | sha256sum)',
+                            fill, f'{collect_all}; s=$?', 'rm -f "$0/filler"',
+                            f'{check} >&2; echo "check $?"',
+                            f'[ "$old" = "$({export} | sha256sum)" ]; echo "kept $?"', 'exit $s'])
+        done = subprocess.run([*wrap, 'bash', '-c', script, place], env=programs.environment(),
+                              text=True, capture_output=True, timeout=120, check=False)
         if done.returncode == 77:
             self.skipTest(f'no tmpfs of our own: {done.stderr}')
         self.assertEqual(done.returncode, 2, done)
         named = [line for line in one_line(done.stderr)
                  if place in line and re.search('space|full|large', line, re.I)]
         self.assertEqual(len(named), 1, done)
-        self.assertEqual(one_line(done.stdout)[-1], '0', f'check: {done}')
+        self.assertEqual(one_line(done.stdout), ['check 0', 'kept 0'], done)
 
     def test_no_permission(self):
         if os.geteuid() == 0:

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """mxdiff cert over thousands of certificates that nobody on this project wrote, where they are."""
 import os
-import re
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ CORPORA = os.path.join(os.path.dirname(TOP), 'shared', 'corpora')
 
 
 class CorporaTest(unittest.TestCase):
-    def test_every_input_yields_a_line(self):
+    def test_no_difference_from_the_oracles(self):
         compare = os.path.join(CORPORA, 'compare.py')
         if not os.path.exists(compare):
             self.skipTest('../shared/corpora is not there')
@@ -22,8 +21,8 @@ class CorporaTest(unittest.TestCase):
         last = done.stdout.strip().split('\n')[-1]
         print(f'# compare.py: {last}', flush=True)
         self.assertEqual(done.stderr, '')
-        self.assertRegex(last, r'^\d+ .*firm yes')
-        self.assertNotRegex(last, re.compile(r'no-line|not-the-contract'))
+        self.assertRegex(last, r'^\d+ firm yes, ')
+        self.assertEqual(done.returncode, 0, done.stdout)
 
 
 if __name__ == '__main__':

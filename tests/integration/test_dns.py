@@ -2,7 +2,8 @@
 """Names: secure, insecure, bogus, unvalidated; MXs of every kind; resolvers that fail."""
 import time
 
-from common import Lab, NameServer, Zone, collect, free_net, observations, one_line, tap, unittest
+from common import Lab, NameServer, Zone, collect, free_net, observations, one_line, \
+    programs, tap, unittest
 from lab.dns import SilentResolver, StrippingResolver
 from lab.smtp_servers import SmtpServers, says
 
@@ -108,9 +109,14 @@ class DnsTest(unittest.TestCase):
         self.assertEqual(len({o['host'] for o in done.records('observation')}), 40)
         self.assertEqual(len(self.dns_records(done, 'many.test', 'MX')['records']), 40)
 
-    def test_mapped_address_is_refused_all_the_same(self):
-        done = self.collect('mapped', 'mapped.test')
+    def test_addresses_that_are_refused(self):
+        store = self.lab.path('store-refused')
+        done = programs.run('mxcollect', 'run', 'mapped.test', 'signed.test', '--json', '--store',
+                            store, '--resolver', self.dns.resolver, '--trust-anchor',
+                            self.dns.anchor, '--port', self.mta.port)
+        self.assertEqual(done.status, 1, done)
         self.assertEqual(self.dialled(done), [])
+        self.assertIn('--allow-private', done.err)
 
     def test_shared_host_is_probed_once_without_nexthop(self):
         done = self.collect('shared', 'signed.test', 'shared.test')

@@ -24,7 +24,7 @@ from lab.lab import Lab, LabError, has_ipv6  # noqa: E402
 from lab.packages import TOP, PackageError  # noqa: E402
 
 DOMAIN = 'bigmail.test'
-SPAN = '-1h'
+PAUSE = 1.5  # seconds before and after a change: brackets that an eye can tell apart
 
 
 class Trouble(Exception):
@@ -53,11 +53,12 @@ def command(program, *args):
     return [relative(programs.path(program)), *map(str, args)]
 
 
-def run(argv, allowed=(0,)):
+def run(argv):
     """Shows a command, then its output."""
     say(bold('$ ' + shlex.join(argv)))
-    done = subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode not in allowed:
+    done = subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                          check=False)
+    if done.returncode != 0:
         raise Trouble(f'{os.path.basename(argv[0])} ended with status {done.returncode}')
 
 
@@ -91,7 +92,7 @@ def introduce(places, exim, dns):
 def play(lab, folder):
     store, places = os.path.join(folder, 'store'), addresses()
     ca = Ca(os.path.join(folder, 'ca'), 'mx509 demo')
-    leaf = ca.issue('leaf', [f'{mx}.{DOMAIN}' for mx in ('mx1', 'alt1', 'alt2')])
+    leaf = ca.issue('leaf', [f'{mx}.{DOMAIN}' for mx in ('mx', 'mx1', 'alt1', 'alt2')])
     exim = Exim(lab, [(address, f'{mx}.{DOMAIN}') for address, mx in places], leaf, ca.sentinel())
     dns = NameServer(lab, [zone(places)])
     introduce(places, exim, dns)
@@ -105,8 +106,10 @@ def play(lab, folder):
     say(bold('2. The roll-out.') + ' Address by address, clients that send no SNI get another '
         'certificate; a pass after each:')
     for address, _ in places[:-1]:
+        time.sleep(PAUSE)
         exim.roll_out(address)
         say(f'{clock()} UTC  {address} has changed')
+        time.sleep(PAUSE)
         quiet(collect)
     say(f'{clock()} UTC  {places[-1][0]} has not changed yet; one more pass, then we ask.')
     quiet(collect)

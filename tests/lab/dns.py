@@ -15,10 +15,10 @@ import os
 import re
 import socket
 import subprocess
-import threading
 
 from . import packages
 from .lab import LabError
+from .loop import Loop
 
 TTL = 300
 BOTH = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
@@ -129,23 +129,6 @@ def parse_question(query):
     return '.'.join(labels) + '.', int.from_bytes(query[at + 1:at + 3], 'big'), at + 5
 
 
-class _Loop:
-    """An asyncio loop in a thread, for servers of our own."""
-
-    def __init__(self, lab):
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        lab.on_close(self.stop)
-
-    def run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
-
-
 class StrippingResolver(asyncio.DatagramProtocol):
     """Forwards to a name server and asks without EDNS, so that no answer has DNSSEC in it."""
 
@@ -154,7 +137,7 @@ class StrippingResolver(asyncio.DatagramProtocol):
         self.port = lab.free_port([address], BOTH)
         self.asked = []
         self.transport = None
-        loop = _Loop(lab)
+        loop = Loop(lab)
         loop.run(self._serve())
         self._loop = loop.loop
 

@@ -8,9 +8,9 @@ A behaviour is a coroutine of a Session. What a session has seen stands in serve
 import asyncio
 import contextlib
 import ssl
-import threading
 
 from .lab import free_net
+from .loop import Loop
 
 HOST = 'hostile.test'
 
@@ -45,9 +45,14 @@ class Session:
     async def tls(self):
         await self.writer.start_tls(self.context)
 
-    async def until_gone(self):
-        while await self.reader.read(4096):
+    async def until_quit(self):
+        while not (await self.line()).upper().startswith('QUIT'):
             pass
+        await self.send('221 bye\r\n')
+
+    async def until_gone(self):
+        while True:
+            await self.line()
 
 
 class SmtpServers:
@@ -61,13 +66,9 @@ class SmtpServers:
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificate)
-        self.loop = asyncio.new_event_loop()
-        self.loop.set_exception_handler(lambda loop, context: None)  # clients come and go
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        lab.on_close(self._stop)
+        loop = Loop(lab)
         for name, behaviour in behaviours.items():
-            asyncio.run_coroutine_threadsafe(self._serve(name, behaviour), self.loop).result(10)
+            loop.run(self._serve(name, behaviour))
 
     def target(self, name):
         return f'{name}.{HOST}@{self.addresses[name]}:{self.port}'
@@ -82,17 +83,12 @@ class SmtpServers:
                 writer.close()
         await asyncio.start_server(client, self.addresses[name], self.port, limit=1 << 20)
 
-    def _stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
 
-
-def says(text, then_waits=True):
+def says(text):
     """Greets with the text."""
     async def behaviour(s):
         await s.send(text)
-        if then_waits:
-            await s.until_gone()
+        await s.until_quit()
     return behaviour
 
 
@@ -114,14 +110,14 @@ def replies_to_ehlo(text):
         await s.send('220 mx ESMTP\r\n')
         await s.line()
         await s.send(text)
-        await s.until_gone()
+        await s.until_quit()
     return behaviour
 
 
 def replies_to_starttls(text):
     async def behaviour(s):
         await s.to_starttls(text)
-        await s.until_gone()
+        await s.until_quit()
     return behaviour
 
 

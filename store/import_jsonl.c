@@ -102,38 +102,47 @@ take_line(struct importer *im, const char *line, size_t len, struct err *err)
 	return im->records >= IMPORT_BATCH ? commit(im, err) : 0;
 }
 
+static bool
+is_over(struct importer *im)
+{
+	return im->hooks->tick != NULL && im->hooks->tick(im->hooks->ctx, im->counts);
+}
+
+static int
+interrupted(struct importer *im, struct err *err)
+{
+	return err_set(err, ERR_INPUT,
+	    "interrupted: %s is imported up to line %llu; import it again for the rest",
+	    im->lines.name, (unsigned long long)im->lines.number);
+}
+
 static int
 take_lines(struct importer *im, struct err *err)
 {
 	struct import_counts *c = im->counts;
 	uint64_t octets = c->octets;
-	struct err why = {0};
 	const char *line;
 	size_t len;
-	int rc = 0;
+	int rc;
 
-	while (rc == 0) {
-		why = (struct err){0};
+	for (;;) {
+		struct err why = {0};
+
 		rc = lines_next(&im->lines, LIMIT_JSON_LINE, &line, &len, &why);
 		if (rc == 0)
 			return 0;
+		if (rc < 0 && rc != ERR_LIMIT)
+			return is_over(im) ? interrupted(im, err)
+					   : err_set(err, rc, "%s", why.text);
 		c->lines++;
 		c->octets = octets + im->lines.octets;
-		if (rc == ERR_LIMIT) {
+		if (rc == ERR_LIMIT)
 			complain(im, why.text);
-			rc = 0;
-		} else if (rc < 0) {
-			return err_set(err, rc, "%s", why.text);
-		} else {
-			rc = take_line(im, line, len, err);
-		}
-		if (rc == 0 && im->hooks->tick != NULL && im->hooks->tick(im->hooks->ctx, c))
-			rc = err_set(err, ERR_INPUT,
-			    "interrupted: %s is imported up to line %llu; import it again for the "
-			    "rest",
-			    im->lines.name, (unsigned long long)im->lines.number);
+		else if ((rc = take_line(im, line, len, err)) < 0)
+			return rc;
+		if (is_over(im))
+			return interrupted(im, err);
 	}
-	return rc;
 }
 
 int

@@ -30,9 +30,7 @@ fill(struct lines *l, struct err *err)
 		l->data.len -= l->at;
 		l->at = 0;
 	}
-	do
-		n = read(l->fd, buf_reserve(&l->data, BLOCK), BLOCK);
-	while (n < 0 && errno == EINTR);
+	n = read(l->fd, buf_reserve(&l->data, BLOCK), BLOCK);
 	if (n < 0)
 		return err_system(err, errno, "%s: cannot be read", l->name);
 	l->data.len += (size_t)n;

@@ -26,7 +26,7 @@ int lines_open(struct lines *l, const char *path, struct err *err);
 
 /* 1: the next line without its LF (or CR LF), which may hold NULs, valid until the next call; 0: no
  * more; ERR_LIMIT: it is longer than `most` octets and was skipped, the next one may be read; other
- * negative codes: the file cannot be read. */
+ * negative codes: the file cannot be read, also because a signal came while it was waited for. */
 int lines_next(struct lines *l, size_t most, const char **line, size_t *len, struct err *err);
 
 void lines_close(struct lines *l);

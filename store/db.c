@@ -257,12 +257,25 @@ try_open(const char *dir, uint64_t map, unsigned flags, MDB_env **env)
 	return rc;
 }
 
+/* Half a file, as a full disk leaves it, would be no corpus and no empty directory either. */
+static void
+remove_begun(const char *dir)
+{
+	struct buf path = {0};
+
+	buf_printf(&path, "%s/data.mdb", dir);
+	unlink(buf_text(&path));
+	buf_finish(&path);
+}
+
 /* For reading too the environment is opened to write where that is allowed: one of the process
  * must serve both. */
 static int
 env_open(struct environment *e, const char *dir, bool write, struct err *err)
 {
 	unsigned flags = 0;
+	struct stat st;
+	bool was_there = data_stat(dir, &st) && st.st_size > 0;
 	int rc;
 
 	for (uint64_t map = LIMIT_MAP;;) {
@@ -274,6 +287,8 @@ env_open(struct environment *e, const char *dir, bool write, struct err *err)
 		else
 			break;
 	}
+	if (rc != 0 && write && !was_there)
+		remove_begun(dir);
 	if (rc != 0)
 		return open_error(dir, rc, err);
 	e->writable = flags == 0;

@@ -365,9 +365,9 @@ store_batch_commit(struct store_batch **handle, uint64_t *sequence, struct err *
 	if (rc == 0 && batch->changed)
 		rc = db_commit(&batch->txn, &batch->err);
 	if (rc == ERR_FULL)
-		rc =
-		    err_set(err, rc, "%s; %zu observations are not stored, the corpus is as it was",
-			batch->err.text, batch->entry_n);
+		rc = err_set(err, rc,
+		    "%s; the batch (%zu observations) is not stored, the corpus is as it was",
+		    batch->err.text, batch->entry_n);
 	else if (rc != 0)
 		rc = trouble(batch, err);
 	else if (sequence != NULL)

@@ -448,7 +448,7 @@ test_full(void **state)
 	assert_int_equal(store_batch_observation(batch, &s, &o, NULL, &err), 1);
 	assert_int_equal(store_batch_commit(&batch, NULL, &err), ERR_FULL);
 	assert_null(batch);
-	assert_non_null(strstr(err.text, "1 observations are not stored"));
+	assert_non_null(strstr(err.text, "the batch (1 observations) is not stored"));
 	setrlimit(RLIMIT_FSIZE, &old);
 
 	err = (struct err){0};

@@ -36,7 +36,8 @@ void buf_append_u32le(struct buf *b, uint32_t v);
 void buf_append_u64le(struct buf *b, uint64_t v);
 void buf_append_varint(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0), nonnull(2)));
 
 /* The contents as a C string: a NUL is written behind them, not counted in len. Valid until the
  * next call on b. */

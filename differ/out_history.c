@@ -43,18 +43,24 @@ append_time(struct buf *out, int64_t time_ms, const struct out_style *style)
 	buf_append_text(out, text);
 }
 
+/* A bracket shorter than this is told in milliseconds. */
+#define SHORT_MS 10000
+
 void
 out_history_bracket(
     struct buf *out, int64_t after_ms, int64_t before_ms, const struct out_style *style)
 {
-	char span[CLOCK_TEXT_MAX];
+	char after[CLOCK_TEXT_MAX], before[CLOCK_TEXT_MAX], span[CLOCK_TEXT_MAX];
 
+	if (before_ms - after_ms < SHORT_MS) {
+		clock_format_human_ms(after_ms, style->utc, after);
+		clock_format_human_ms(before_ms, style->utc, before);
+	} else {
+		clock_format_human(after_ms, style->utc, after);
+		clock_format_human(before_ms, style->utc, before);
+	}
 	clock_format_span(before_ms - after_ms, span);
-	buf_append_text(out, "after ");
-	append_time(out, after_ms, style);
-	buf_append_text(out, ", at or before ");
-	append_time(out, before_ms, style);
-	buf_printf(out, " (%s)", span);
+	buf_printf(out, "after %s, at or before %s (%s)", after, before, span);
 }
 
 static void

@@ -99,20 +99,36 @@ clock_format_s(int64_t time_ms, char out[CLOCK_TEXT_MAX])
 	    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+static void
+format_human(int64_t time_ms, bool utc, bool with_ms, char out[CLOCK_TEXT_MAX])
+{
+	int64_t day = clock_day_of_ms(time_ms), in_day_ms = time_ms - day * CLOCK_DAY_MS;
+	time_t s = (time_t)(day * 86400 + in_day_ms / 1000);
+	struct tm tm;
+	size_t len;
+
+	if (utc)
+		gmtime_r(&s, &tm);
+	else
+		localtime_r(&s, &tm);
+	len = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+	if (with_ms)
+		len += (size_t)snprintf(
+		    out + len, CLOCK_TEXT_MAX - len, ".%03d", (int)(in_day_ms % 1000));
+	strftime(out + len, CLOCK_TEXT_MAX - len,
+	    utc || strcmp(tm.tm_zone, "UTC") == 0 ? " UTC" : " %z", &tm);
+}
+
 void
 clock_format_human(int64_t time_ms, bool utc, char out[CLOCK_TEXT_MAX])
 {
-	time_t s = (time_t)clock_day_of_ms(time_ms) * 86400 +
-		   (time_t)((time_ms - clock_day_of_ms(time_ms) * CLOCK_DAY_MS) / 1000);
-	struct tm tm;
+	format_human(time_ms, utc, false, out);
+}
 
-	if (utc) {
-		gmtime_r(&s, &tm);
-		strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm);
-	} else {
-		localtime_r(&s, &tm);
-		strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%d %H:%M:%S %z", &tm);
-	}
+void
+clock_format_human_ms(int64_t time_ms, bool utc, char out[CLOCK_TEXT_MAX])
+{
+	format_human(time_ms, utc, true, out);
 }
 
 void

@@ -22,6 +22,8 @@ void clock_format_s(int64_t time_ms, char out[CLOCK_TEXT_MAX]);
 
 /* "2026-03-19 06:10:00 UTC" or in the user's zone (TZ), whose offset is always printed. */
 void clock_format_human(int64_t time_ms, bool utc, char out[CLOCK_TEXT_MAX]);
+/* The same with milliseconds. */
+void clock_format_human_ms(int64_t time_ms, bool utc, char out[CLOCK_TEXT_MAX]);
 
 /* "3 d 4 h", "12 min", "9 s": a span for people, its two greatest units. */
 void clock_format_span(int64_t span_ms, char out[CLOCK_TEXT_MAX]);

@@ -20,8 +20,8 @@ void blocklist_destroy(struct blocklist *list); /* accepts NULL */
 /* Adds what a file holds; may be called again for another. */
 int blocklist_load(struct blocklist *list, const char *path, struct err *err);
 /* One line of it; number is its line number, for the message. */
-int blocklist_add(struct blocklist *list, const char *path, unsigned long number,
-    const char *line, struct err *err);
+int blocklist_add(struct blocklist *list, const char *path, unsigned long number, const char *line,
+    struct err *err);
 
 /* Both accept a NULL list: nothing is blocked. After the first question nothing may be added. */
 bool blocklist_has_address(struct blocklist *list, const struct ip *ip);

@@ -52,6 +52,20 @@ struct dns {
 
 /* ---- setting up ---------------------------------------------------------------------------- */
 
+static bool
+has_word(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = line;
+
+	while ((at = strcasestr(at, word)) != NULL) {
+		if (at > line && strchr(" \t", at[-1]) != NULL && strchr(" \t", at[len]) != NULL)
+			return true;
+		at += len;
+	}
+	return false;
+}
+
 /* The owner of a zone file's first DS or DNSKEY record, or ERR_INPUT. */
 static int
 read_anchor_owner(struct dns *dns, struct err *err)
@@ -69,38 +83,48 @@ read_anchor_owner(struct dns *dns, struct err *err)
 		    dns->anchor);
 	while (!found && getline(&line, &cap, file) >= 0) {
 		found = sscanf(line, "%255[^ \t\r\n;]", owner) == 1 &&
-		    (strcasestr(line, "DNSKEY") != NULL || strcasestr(line, "DS") != NULL);
+			(has_word(line, "DNSKEY") || has_word(line, "DS"));
 	}
 	if (found && strcmp(owner, ".") == 0)
 		strcpy(dns->anchor_owner, ".");
 	else if (!found || host_normalise(owner, dns->anchor_owner, NULL) != 0)
 		rc = err_set(err, ERR_INPUT,
-		    "the trust anchor %s has no DS or DNSKEY record in zone file form", dns->anchor);
+		    "the trust anchor %s has no DS or DNSKEY record in zone file form",
+		    dns->anchor);
 	free(line);
 	fclose(file);
 	return rc;
 }
 
-/* "192.0.2.1", "192.0.2.1@5353", "::1@5353", "[::1]:5353" to what ub_ctx_set_fwd() reads. */
+/* "192.0.2.1", "192.0.2.1@5353", "192.0.2.1:5353", "::1@5353", "[::1]:5353": to what
+ * ub_ctx_set_fwd() reads. */
 static int
 parse_resolver(struct dns *dns, const char *text, struct err *err)
 {
-	char address[IP_TEXT_MAX] = "", port[8] = "53", rest;
+	char address[IP_TEXT_MAX + 2] = "";
+	const char *given = text, *port = "53", *end;
+	unsigned long number;
 	struct ip ip;
-	int n;
+	char *rest;
 
-	n = sscanf(text, "[%45[0-9a-fA-F:.]]%*1[@:]%7[0-9]%c", address, port, &rest);
-	if (n < 1)
-		n = sscanf(text, "%45[0-9a-fA-F:.]@%7[0-9]%c", address, port, &rest);
-	if (n == 1 && strchr(text, '@') == NULL && strchr(text, ':') != NULL && *text != '[')
-		n = sscanf(text, "%45[0-9.]:%7[0-9]%c", address, port, &rest) == 2
-		    ? 2
-		    : sscanf(text, "%45[0-9a-fA-F:.]%c", address, &rest);
-	if (n < 1 || n > 2 || !ip_parse(&ip, address) || atoi(port) < 1 || atoi(port) > 65535 ||
-	    (n == 1 && strpbrk(text, "@") != NULL))
+	if (*text == '[' && (end = strchr(text, ']')) != NULL)
+		text++;
+	else if ((end = strchr(text, '@')) == NULL && strchr(text, '.') != NULL)
+		end = strchr(text, ':');
+	if (end == NULL)
+		end = text + strlen(text);
+	if ((size_t)(end - text) < sizeof(address))
+		memcpy(address, text, (size_t)(end - text));
+	end += *end == ']';
+	if (*end == '@' || *end == ':')
+		port = end + 1;
+	number = strtoul(port, &rest, 10);
+	if (!ip_parse(&ip, address) || *port < '0' || *port > '9' || *rest != '\0' || number < 1 ||
+	    number > 65535 || (*end != '\0' && *end != '@' && *end != ':'))
 		return err_set(err, ERR_INPUT,
-		    "--resolver %s: must be ADDRESS or ADDRESS@PORT, such as 127.0.0.1@5353", text);
-	if (asprintf(&dns->resolver, "%s@%s", address, port) < 0)
+		    "--resolver \"%s\": must be ADDRESS or ADDRESS@PORT, such as 127.0.0.1@5353",
+		    given);
+	if (asprintf(&dns->resolver, "%s@%lu", address, number) < 0)
 		dns->resolver = NULL;
 	return 0;
 }
@@ -109,13 +133,13 @@ static bool
 set_options(struct ub_ctx *ub, bool validate)
 {
 	static const char *const options[][2] = {
-		{"do-not-query-localhost:", "no"}, /* a resolver may well be on this machine */
-		{"outgoing-range:", "4096"},
-		{"num-queries-per-thread:", "2048"},
-		{"msg-cache-size:", "16m"},
-		{"rrset-cache-size:", "32m"},
-		{"trust-anchor-signaling:", "no"},
-		{"use-syslog:", "no"},
+	    {"do-not-query-localhost:", "no"}, /* a resolver may well be on this machine */
+	    {"outgoing-range:", "4096"},
+	    {"num-queries-per-thread:", "2048"},
+	    {"msg-cache-size:", "16m"},
+	    {"rrset-cache-size:", "32m"},
+	    {"trust-anchor-signaling:", "no"},
+	    {"use-syslog:", "no"},
 	};
 	bool good = validate || ub_ctx_set_option(ub, "module-config:", "iterator") == 0;
 
@@ -170,8 +194,8 @@ open_context(struct dns *dns, struct context *context, bool validate, struct err
 		return err_set(err, ERR_INPUT, "--resolver %s: %s", dns->resolver, ub_strerror(rc));
 	/* This completes the set-up: what cannot be read is found now. */
 	if (!ask_for_special_zones(ub))
-		return err_set(err, ERR_INPUT, "libunbound does not take the trust anchor %s",
-		    dns->anchor);
+		return err_set(
+		    err, ERR_INPUT, "libunbound does not take the trust anchor %s", dns->anchor);
 	context->watch = loop_watch_create(dns->loop, ub_fd(ub), on_readable, context, err);
 	return context->watch != NULL ? 0 : err->code;
 }
@@ -253,7 +277,7 @@ rcode_name(int rcode)
 	    "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
 
 	return rcode >= 0 && (size_t)rcode < sizeof(names) / sizeof(names[0]) ? names[rcode]
-									       : "OTHER";
+									      : "OTHER";
 }
 
 static void
@@ -391,8 +415,7 @@ fail_soon(struct dns *dns, struct dns_entry *entry)
 static void
 ask(struct dns *dns, struct dns_entry *entry)
 {
-	struct context *context =
-	    dns->trust == TRUST_STRIPPED ? &dns->plain : &dns->validating;
+	struct context *context = dns->trust == TRUST_STRIPPED ? &dns->plain : &dns->validating;
 	int rc;
 
 	if (dns->stopped) {
@@ -418,8 +441,7 @@ ask_queued(struct dns *dns)
 {
 	struct dns_list *queued = &dns->cache.lists[DNS_ENTRY_QUEUED];
 
-	while (queued->first != NULL &&
-	    dns->cache.lists[DNS_ENTRY_ASKED].n < LIMIT_DNS_QUERIES)
+	while (queued->first != NULL && dns->cache.lists[DNS_ENTRY_ASKED].n < LIMIT_DNS_QUERIES)
 		ask(dns, queued->first);
 }
 
@@ -429,7 +451,7 @@ static void
 tell(struct dns *dns, bool answers)
 {
 	const char *who = dns->resolver != NULL ? dns->resolver
-	    : dns->recursive			? "the way to the root's servers"
+			  : dns->recursive	? "the way to the root's servers"
 						: "the resolver of " RESOLV_CONF;
 	char line[512];
 
@@ -599,7 +621,7 @@ on_timer(void *ctx)
 	if (checking && now - dns->check_ms >= LIMIT_DNS_WAIT_MS)
 		give_up_check(dns);
 	while (!checking && asked->first != NULL &&
-	    now - asked->first->asked_ms >= LIMIT_DNS_WAIT_MS) {
+	       now - asked->first->asked_ms >= LIMIT_DNS_WAIT_MS) {
 		struct dns_entry *entry = asked->first;
 
 		ub_cancel(dns->trust == TRUST_STRIPPED ? dns->plain.ub : dns->validating.ub,

@@ -7,8 +7,8 @@
  * a line that says so once. Answers are kept (LIMIT_DNS_CACHE), so that a second question for a
  * name is answered from the run's own memory and recorded no second time.
  *
- * Ownership: results belong to struct dns and are valid until the next question. One thread: the loop's (libunbound
- * works in one of its own).
+ * Ownership: results belong to struct dns and are valid until the next question. One thread: the
+ * loop's (libunbound works in one of its own).
  */
 #ifndef MX509_DNS_H
 #define MX509_DNS_H
@@ -40,8 +40,8 @@ typedef void dns_notice_fn(void *ctx, const char *line);
 /* Nothing is sent yet; but a resolver that is none, and a trust anchor of the user's that cannot be
  * used, are told here. A missing /etc/resolv.conf or IANA anchor is a notice when a name is asked
  * for, and every question fails. */
-int dns_create(struct dns **dns, struct loop *loop, const struct dns_options *options,
-    struct err *err);
+int dns_create(
+    struct dns **dns, struct loop *loop, const struct dns_options *options, struct err *err);
 void dns_destroy(struct dns *dns); /* accepts NULL; callbacks that are due never come */
 void dns_on(struct dns *dns, dns_record_fn *record, dns_notice_fn *notice, void *ctx);
 
@@ -49,7 +49,8 @@ void dns_on(struct dns *dns, dns_record_fn *record, dns_notice_fn *notice, void 
 void dns_stop(struct dns *dns);
 
 /* name: as host_normalise() leaves it. Not NULL: it is known already, and done will not be
- * called. NULL: done will be, from the loop. Every question ends: by an answer, or DNS_FAILED after LIMIT_DNS_WAIT_MS. */
+ * called. NULL: done will be, from the loop. Every question ends: by an answer, or DNS_FAILED after
+ * LIMIT_DNS_WAIT_MS. */
 const struct dns_result *dns_ask(
     struct dns *dns, const char *name, uint16_t rrtype, dns_done_fn *done, void *ctx);
 

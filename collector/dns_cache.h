@@ -21,8 +21,8 @@ enum dns_entry_state {
 };
 
 struct dns_entry {
-	struct dns_entry *chain;	/* of the hash table */
-	struct dns_entry *prev, *next;	/* of the list of its state */
+	struct dns_entry *chain;       /* of the hash table */
+	struct dns_entry *prev, *next; /* of the list of its state */
 	struct dns *dns;
 	enum dns_entry_state state;
 	int async_id;

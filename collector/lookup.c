@@ -127,8 +127,8 @@ host_done(struct host *host)
 		if (lookup->hosts_n > 1)
 			notice(lookup, host->name,
 			    host->bogus	   ? "its address is bogus (DNSSEC)"
-				: host->failed ? "no answer for its address"
-					       : "has no address");
+			    : host->failed ? "no answer for its address"
+					   : "has no address");
 	}
 	one_done(lookup);
 }

@@ -82,8 +82,8 @@ static void
 on_poll(uv_poll_t *uv, int status, int events)
 {
 	struct loop_watch *watch = uv->data;
-	unsigned seen = ((events & UV_READABLE) ? LOOP_READ : 0u) |
-	    ((events & UV_WRITABLE) ? LOOP_WRITE : 0u);
+	unsigned seen =
+	    ((events & UV_READABLE) ? LOOP_READ : 0u) | ((events & UV_WRITABLE) ? LOOP_WRITE : 0u);
 
 	/* libuv stops a descriptor that has an error; the owner learns it from the system call. */
 	watch->fn(watch->ctx, status < 0 ? watch->events : seen);
@@ -109,8 +109,8 @@ loop_watch_create(struct loop *loop, int fd, loop_watch_fn *fn, void *ctx, struc
 void
 loop_watch_set(struct loop_watch *watch, unsigned events)
 {
-	int wanted = ((events & LOOP_READ) ? UV_READABLE : 0) |
-	    ((events & LOOP_WRITE) ? UV_WRITABLE : 0);
+	int wanted =
+	    ((events & LOOP_READ) ? UV_READABLE : 0) | ((events & LOOP_WRITE) ? UV_WRITABLE : 0);
 
 	if (events == watch->events && uv_is_active((uv_handle_t *)&watch->uv))
 		return;

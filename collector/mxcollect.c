@@ -14,7 +14,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{"run", run_command, "one pass over the targets"},
+    {"run", run_command, "one pass over the targets"},
 };
 
 #define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
@@ -57,6 +57,5 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return options_usage_error(
-	    PROGRAM, "unknown command \"%s\": there is run", argv[1]);
+	return options_usage_error(PROGRAM, "unknown command \"%s\": there is run", argv[1]);
 }

@@ -26,7 +26,8 @@ struct pace {
 	int64_t next_start_us; /* by the rate */
 	struct peer **slots;
 	size_t slots_n, peers_n, queued, drop_at;
-	struct peer_list ready, resting; /* resting: the gap is one, so they become ready in order */
+	struct peer_list ready,
+	    resting; /* resting: the gap is one, so they become ready in order */
 };
 
 struct pace *

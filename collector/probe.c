@@ -108,8 +108,11 @@ static void
 report(struct probe *p)
 {
 	static const struct wire_chain none;
-	struct probe_result result = {.series = &p->series, .connected = p->connected,
-	    .local = p->local, .errnum = p->errnum, .chain = &none};
+	struct probe_result result = {.series = &p->series,
+	    .connected = p->connected,
+	    .local = p->local,
+	    .errnum = p->errnum,
+	    .chain = &none};
 	struct evidence *e = &result.observation.evidence;
 	const char **ehlo = p->smtp.ehlo_read ? ehlo_lines(p) : NULL;
 
@@ -147,7 +150,8 @@ release(struct probe *p)
 	free(p);
 }
 
-/* ---- the states: each returns what it wants next ---------------------------------------------- */
+/* ---- the states: each returns what it wants next ----------------------------------------------
+ */
 
 /* An error of the socket, named. Before the connection stands it says why there is none. */
 static enum want
@@ -158,8 +162,7 @@ failed(struct probe *p, int errnum)
 	case ECONNREFUSED:
 		return decide(p, OUTCOME_CONNECTION_REFUSED);
 	case ETIMEDOUT:
-		return decide(
-		    p, p->connected ? OUTCOME_IO_TIMEOUT : OUTCOME_CONNECTION_TIMEOUT);
+		return decide(p, p->connected ? OUTCOME_IO_TIMEOUT : OUTCOME_CONNECTION_TIMEOUT);
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case EHOSTDOWN:
@@ -227,8 +230,7 @@ on_verdict(struct probe *p, enum smtp_verdict verdict, enum smtp_state before)
 	}
 	p->smtp_code = p->smtp.code;
 	p->flags |= p->smtp.flags;
-	p->starttls_known =
-	    p->smtp.ehlo_read || p->smtp.outcome == OUTCOME_STARTTLS_NOT_OFFERED;
+	p->starttls_known = p->smtp.ehlo_read || p->smtp.outcome == OUTCOME_STARTTLS_NOT_OFFERED;
 	decide(p, p->smtp.outcome);
 	if (p->smtp.command[0] != '\0') {
 		p->sent = 0;
@@ -348,9 +350,9 @@ do_quit_send(struct probe *p)
 {
 	enum want want = WANT_STEP;
 
-	loop_timer_set(p->timer,
-	    p->settings->timeout_ms < LIMIT_QUIT_WAIT_MS ? p->settings->timeout_ms
-							 : LIMIT_QUIT_WAIT_MS);
+	loop_timer_set(p->timer, p->settings->timeout_ms < LIMIT_QUIT_WAIT_MS
+				     ? p->settings->timeout_ms
+				     : LIMIT_QUIT_WAIT_MS);
 	if (p->quit_over_tls) {
 		switch (tls_send(p->tls, "QUIT\r\n")) {
 		case TLS_DONE:
@@ -392,7 +394,7 @@ do_quit_wait(struct probe *p)
 		if (n > 0)
 			p->farewell_octets += (size_t)n;
 		over |= n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
-		    (n > 0 && memchr(octets, '\n', (size_t)n) != NULL);
+			(n > 0 && memchr(octets, '\n', (size_t)n) != NULL);
 	}
 	if (!over && p->farewell_octets < LIMIT_QUIT_OCTETS)
 		return WANT_READ;

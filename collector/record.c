@@ -124,8 +124,8 @@ copy_chain(struct entry *entry, const struct wire_chain *chain)
 	entry->chain.n = chain->n;
 	entry->names = mem_zero(chain->n, sizeof(*entry->names));
 	for (size_t i = 0; i < chain->n; i++)
-		entry->names[i] = hash_sha256(
-		    entry->chain.der.data + chain->parts[i].at, chain->parts[i].len);
+		entry->names[i] =
+		    hash_sha256(entry->chain.der.data + chain->parts[i].at, chain->parts[i].len);
 }
 
 void

@@ -78,11 +78,12 @@ static void
 append_count(struct buf *line, uint64_t n, const char *what)
 {
 	if (n > 0)
-		buf_printf(line, "%s%llu %s", line->len > 0 ? ", " : "", (unsigned long long)n,
-		    what);
+		buf_printf(
+		    line, "%s%llu %s", line->len > 0 ? ", " : "", (unsigned long long)n, what);
 }
 
-/* "12 targets, 5 hosts, 9 addresses, 36 probes: 30 success, 6 connection-timeout; 1 no-mx; 4.2 s" */
+/* "12 targets, 5 hosts, 9 addresses, 36 probes: 30 success, 6 connection-timeout; 1 no-mx; 4.2 s"
+ */
 static void
 summarise(struct run *run)
 {
@@ -118,10 +119,11 @@ say_what_was_left(struct run *run)
 	const struct schedule_counts *c = schedule_counts(run->schedule);
 	char line[200];
 
-	if (!schedule_stopped(run->schedule))
+	if (!schedule_stopped(run->schedule) || (c->left == 0 && !c->more_targets))
 		return;
 	snprintf(line, sizeof(line),
-	    "stopped: %llu probes or look-ups of the targets taken were not done%s; what was done is "
+	    "stopped: %llu probes or look-ups of the targets taken were not done%s; what was done "
+	    "is "
 	    "stored: run it again for the rest",
 	    (unsigned long long)c->left, c->more_targets ? ", nor any further targets" : "");
 	say(run, line);
@@ -133,7 +135,7 @@ say_if_port_is_blocked(struct run *run)
 {
 	const struct schedule_counts *c = schedule_counts(run->schedule);
 
-	if (run->settings.port == SMTP_PORT && c->probes > c->local && c->connected == 0)
+	if (c->on_25 > 0 && c->connected_on_25 == 0)
 		say(run,
 		    "no address answered on port 25: many networks block it for their customers; "
 		    "run mxcollect from a network that does not");
@@ -167,7 +169,7 @@ conclude(struct run *run)
 	if (failed != NULL)
 		return EXIT_TROUBLE;
 	return c->notices || refused != NULL || c->left > 0 || c->more_targets ? EXIT_MISSING
-									     : EXIT_DONE;
+									       : EXIT_DONE;
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -210,7 +212,8 @@ parse_one_offer(struct run *run, const char *word)
 
 /* Words parted by commas. NULL, or the first that is none (in *bad, malloc'ed). */
 static bool
-parse_words(struct run *run, const char *text, bool (*parse)(struct run *, const char *), char **bad)
+parse_words(
+    struct run *run, const char *text, bool (*parse)(struct run *, const char *), char **bad)
 {
 	char *copy = mem_strdup(text), *rest = copy, *word;
 
@@ -229,9 +232,10 @@ check_lists(struct run *run)
 	int status = 0;
 
 	if (!parse_words(run, run->args.sni, parse_variant, &bad))
-		status = usage("--sni: \"%s\" is neither none, hostname, nexthop, unknown nor a name "
-			       "to send (at most 64 of them)",
-		    bad);
+		status =
+		    usage("--sni: \"%s\" is neither none, hostname, nexthop, unknown nor a name "
+			  "to send (at most 64 of them)",
+			bad);
 	else if (!parse_words(run, run->args.offer, parse_one_offer, &bad))
 		status = usage("--offer: \"%s\" is none of default, rsa, ecdsa, tls1.0, tls1.1, "
 			       "tls1.2, tls1.3",
@@ -290,8 +294,8 @@ static int
 parse(struct run *run, int argc, char **argv)
 {
 	struct arguments *a = &run->args;
-	const struct option_row rows[] = {
-	    {"file", 'f', OPTION_TEXT, &a->file, "FILE", "targets, one a line; - is standard input"},
+	const struct option_row rows[] = {{"file", 'f', OPTION_TEXT, &a->file, "FILE",
+					      "targets, one a line; - is standard input"},
 	    {"sni", 0, OPTION_TEXT, &a->sni, "V,...",
 		"none, hostname, nexthop, unknown, or names to send (the first four)"},
 	    {"offer", 0, OPTION_TEXT, &a->offer, "O,...",
@@ -397,15 +401,13 @@ open_parts(struct run *run, struct err *err)
 	if ((rc = loop_create(&run->loop, err)) != 0 ||
 	    (rc = source_open(&s->source, run->loop, run->options.operands,
 		 (size_t)run->options.operand_n, run->args.file, err)) != 0 ||
-	    (rc = open_tls(run, err)) != 0 ||
-	    (rc = dns_create(&s->dns, run->loop, &dns, err)) != 0)
+	    (rc = open_tls(run, err)) != 0 || (rc = dns_create(&s->dns, run->loop, &dns, err)) != 0)
 		return rc;
 	if ((rc = store_find_dir(run->options.store, &dir, err)) == 0)
 		rc = store_open(&run->store, buf_text(&dir), STORE_WRITE, err);
 	buf_finish(&dir);
 	if (rc == 0)
-		s->record =
-		    record_create(run->store, run->loop, run->options.json ? stdout : NULL);
+		s->record = record_create(run->store, run->loop, run->options.json ? stdout : NULL);
 	return rc;
 }
 

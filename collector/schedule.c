@@ -75,7 +75,8 @@ on_probe_done(void *ctx, struct probe *probe, const struct probe_result *result)
 		}
 	} else {
 		s->counts.outcomes[result->observation.evidence.outcome]++;
-		s->counts.connected += result->connected;
+		s->counts.on_25 += r->series.port == 25;
+		s->counts.connected_on_25 += r->series.port == 25 && result->connected;
 		record_observation(
 		    s->settings.record, &r->series, &result->observation, result->chain);
 	}
@@ -253,8 +254,8 @@ on_lookup_done(void *ctx, const char *name, enum lookup_end end)
 	} else {
 		s->counts.ends[end]++;
 		if (end != LOOKUP_DONE) {
-			snprintf(line, sizeof(line), "%s: %s: %s", name, lookup_end_name(end),
-			    why[end]);
+			snprintf(
+			    line, sizeof(line), "%s: %s: %s", name, lookup_end_name(end), why[end]);
 			notice(s, line);
 		}
 	}
@@ -300,17 +301,15 @@ take_address_target(struct schedule *s, const struct target *t)
 		return;
 	s->counts.hosts += seen_add(s->hosts, t->name, strlen(t->name));
 	if (may_dial(s, t->name, &t->address))
-		queue_address(s, NULL, t->name, &t->address,
-		    t->port != 0 ? t->port : s->settings.port, -1);
+		queue_address(
+		    s, NULL, t->name, &t->address, t->port != 0 ? t->port : s->settings.port, -1);
 }
 
 static void
 take_target(struct schedule *s, const struct target *target)
 {
-	struct lookup_calls calls = {.host = on_host,
-	    .notice = on_lookup_notice,
-	    .done = on_lookup_done,
-	    .ctx = s};
+	struct lookup_calls calls = {
+	    .host = on_host, .notice = on_lookup_notice, .done = on_lookup_done, .ctx = s};
 	struct lookup_settings settings = s->lookup_settings;
 
 	s->counts.targets++;
@@ -327,7 +326,7 @@ static bool
 has_room(const struct schedule *s)
 {
 	return s->lookups < 64 + s->settings.concurrency &&
-	    pace_queued(s->pace) < 256 + 2 * s->settings.concurrency;
+	       pace_queued(s->pace) < 256 + 2 * s->settings.concurrency;
 }
 
 static void
@@ -379,7 +378,7 @@ start_probes(struct schedule *s)
 	struct pace_item *item;
 
 	while (!s->stopping && s->counts.under_way < s->settings.concurrency &&
-	    (item = pace_next(s->pace, now)) != NULL)
+	       (item = pace_next(s->pace, now)) != NULL)
 		start(s, (struct request *)item);
 }
 

@@ -47,16 +47,16 @@ struct schedule_settings {
 struct schedule_counts {
 	uint64_t targets, bad_lines, hosts, addresses, probes;
 	uint64_t outcomes[OUTCOME_N];
-	uint64_t ends[LOOKUP_END_N]; /* of domains and MX hosts */
-	uint64_t refused, blocked;   /* addresses and names */
-	uint64_t left_out;	     /* targets of a family that is not wanted */
-	uint64_t local;		     /* probes that this machine could not begin */
-	uint64_t connected;	     /* probes whose address answered at all */
-	uint64_t under_way, queued;  /* now */
-	uint64_t left;		     /* probes and look-ups given up when the run was stopped */
-	bool notices;		     /* at least one line of notice */
-	bool more_targets;	     /* the source was not at its end */
-	bool source_failed;	     /* it could not be read on */
+	uint64_t ends[LOOKUP_END_N];	 /* of domains and MX hosts */
+	uint64_t refused, blocked;	 /* addresses and names */
+	uint64_t left_out;		 /* targets of a family that is not wanted */
+	uint64_t local;			 /* probes that this machine could not begin */
+	uint64_t on_25, connected_on_25; /* probes of the port of SMTP */
+	uint64_t under_way, queued;	 /* now */
+	uint64_t left;			 /* probes and look-ups given up when the run was stopped */
+	bool notices;			 /* at least one line of notice */
+	bool more_targets;		 /* the source was not at its end */
+	bool source_failed;		 /* it could not be read on */
 };
 
 struct schedule;

@@ -28,7 +28,7 @@ smtp_is_keyword(const uint8_t *line, size_t len, const char *keyword)
 	size_t n = strlen(keyword);
 
 	return len >= n && strncasecmp((const char *)line, keyword, n) == 0 &&
-	    (len == n || line[n] == ' ' || line[n] == '\t');
+	       (len == n || line[n] == ' ' || line[n] == '\t');
 }
 
 static enum smtp_verdict
@@ -167,8 +167,8 @@ reply_code(const uint8_t *p, size_t len)
 static enum smtp_verdict
 on_line(struct smtp *s, const uint8_t *p, size_t len, size_t left)
 {
-	unsigned most = s->state == SMTP_STATE_GREETING ? LIMIT_SMTP_GREETING_LINES
-							: LIMIT_SMTP_REPLY_LINES;
+	unsigned most =
+	    s->state == SMTP_STATE_GREETING ? LIMIT_SMTP_GREETING_LINES : LIMIT_SMTP_REPLY_LINES;
 	int code;
 
 	if (len > 0 && p[len - 1] == '\r')
@@ -211,8 +211,7 @@ smtp_feed(struct smtp *s, const void *data, size_t data_len)
 		if (lf == NULL)
 			break;
 		if (s->line.len > 0)
-			verdict = on_line(
-			    s, s->line.data, s->line.len, (size_t)(last - lf) - 1);
+			verdict = on_line(s, s->line.data, s->line.len, (size_t)(last - lf) - 1);
 		else
 			verdict = on_line(s, p, len, (size_t)(last - lf) - 1);
 		buf_clear(&s->line);

@@ -22,7 +22,7 @@ enum smtp_verdict {
 	SMTP_MORE,	/* nothing to do until the server says more */
 	SMTP_SEND,	/* send s->command, then feed what comes */
 	SMTP_HANDSHAKE, /* STARTTLS is answered by 220, and nothing came behind it */
-	SMTP_END,	/* s->outcome; s->command is QUIT, or empty where it would not be understood */
+	SMTP_END, /* s->outcome; s->command is QUIT, or empty where it would not be understood */
 };
 
 enum smtp_state {
@@ -36,11 +36,11 @@ enum smtp_state {
 struct smtp {
 	enum smtp_state state;
 	const char *ehlo_domain, *host;
-	struct buf line;     /* what has come of an unfinished line */
+	struct buf line;      /* what has come of an unfinished line */
 	unsigned reply_lines; /* lines of the reply under way */
-	size_t octets;	     /* all that was fed */
-	struct buf greeting; /* its shape, lines parted by LF; empty until a line was whole */
-	struct buf ehlo;     /* shapes of the keywords, each ended by NUL */
+	size_t octets;	      /* all that was fed */
+	struct buf greeting;  /* its shape, lines parted by LF; empty until a line was whole */
+	struct buf ehlo;      /* shapes of the keywords, each ended by NUL */
 	size_t ehlo_n;
 	bool ehlo_read; /* a 250 to EHLO has come */
 	bool starttls;	/* among its keywords */

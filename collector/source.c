@@ -117,8 +117,8 @@ from_argument(struct source *source, struct target *target, struct err *err)
 
 	if (rc > 0)
 		return SOURCE_TARGET;
-	err_set(err, ERR_INPUT, "argument %zu: %s", source->next_argument,
-	    rc < 0 ? why.text : "empty");
+	err_set(
+	    err, ERR_INPUT, "argument %zu: %s", source->next_argument, rc < 0 ? why.text : "empty");
 	return SOURCE_BAD;
 }
 

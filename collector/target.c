@@ -70,14 +70,14 @@ parse_endpoint(struct target *target, char *text)
 		else if (*end != '\0')
 			return false;
 		return ip_parse(&target->address, text) && target->address.family == 6 &&
-		    (port == NULL || parse_port(port, &target->port));
+		       (port == NULL || parse_port(port, &target->port));
 	}
 	if ((end = strchr(text, ':')) != NULL) {
 		*end = '\0';
 		port = end + 1;
 	}
 	return ip_parse(&target->address, text) && target->address.family == 4 &&
-	    (port == NULL || parse_port(port, &target->port));
+	       (port == NULL || parse_port(port, &target->port));
 }
 
 static char *

@@ -30,19 +30,19 @@ struct tls {
 
 static const struct {
 	int min, max;
-	const char *suites; /* of TLS 1.2 and older */
+	const char *suites;  /* of TLS 1.2 and older */
 	const char *sigalgs; /* NULL: all that OpenSSL has */
 } offers[OFFER_N] = {
-	[OFFER_DEFAULT] = {TLS1_VERSION, 0, "ALL:" SUITES, NULL},
-	[OFFER_RSA] = {TLS1_VERSION, 0, "ALL:!aECDSA:!aDSS:" SUITES,
-	    "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:"
-	    "rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA224:RSA+SHA1"},
-	[OFFER_ECDSA] = {TLS1_VERSION, 0, "aECDSA:" SUITES,
-	    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA224:ECDSA+SHA1"},
-	[OFFER_TLS1_0] = {TLS1_VERSION, TLS1_VERSION, "ALL:" SUITES, NULL},
-	[OFFER_TLS1_1] = {TLS1_1_VERSION, TLS1_1_VERSION, "ALL:" SUITES, NULL},
-	[OFFER_TLS1_2] = {TLS1_2_VERSION, TLS1_2_VERSION, "ALL:" SUITES, NULL},
-	[OFFER_TLS1_3] = {TLS1_3_VERSION, TLS1_3_VERSION, "ALL:" SUITES, NULL},
+    [OFFER_DEFAULT] = {TLS1_VERSION, 0, "ALL:" SUITES, NULL},
+    [OFFER_RSA] = {TLS1_VERSION, 0, "ALL:!aECDSA:!aDSS:" SUITES,
+	"RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:"
+	"rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA224:RSA+SHA1"},
+    [OFFER_ECDSA] = {TLS1_VERSION, 0, "aECDSA:" SUITES,
+	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA224:ECDSA+SHA1"},
+    [OFFER_TLS1_0] = {TLS1_VERSION, TLS1_VERSION, "ALL:" SUITES, NULL},
+    [OFFER_TLS1_1] = {TLS1_1_VERSION, TLS1_1_VERSION, "ALL:" SUITES, NULL},
+    [OFFER_TLS1_2] = {TLS1_2_VERSION, TLS1_2_VERSION, "ALL:" SUITES, NULL},
+    [OFFER_TLS1_3] = {TLS1_3_VERSION, TLS1_3_VERSION, "ALL:" SUITES, NULL},
 };
 
 /* Even SSL_VERIFY_NONE verifies, and throws the result away. */
@@ -87,8 +87,8 @@ on_handshake_message(struct tls *tls, const uint8_t *message, size_t len, bool t
 }
 
 static void
-on_message(int write_p, int version, int content_type, const void *p, size_t len, SSL *ssl,
-    void *arg)
+on_message(
+    int write_p, int version, int content_type, const void *p, size_t len, SSL *ssl, void *arg)
 {
 	struct tls *tls = arg;
 	const uint8_t *octets = p;
@@ -129,15 +129,15 @@ configure(SSL_CTX *ssl, enum offer offer)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
 	/* Else one SSL_read() goes on as long as a server sends session tickets. */
 	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
-	SSL_CTX_set_options(ssl,
-	    SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
-		SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_options(ssl, SSL_OP_LEGACY_SERVER_CONNECT |
+				     SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_NO_TICKET |
+				     SSL_OP_NO_COMPRESSION);
 	return SSL_CTX_set_min_proto_version(ssl, offers[offer].min) == 1 &&
-	    SSL_CTX_set_max_proto_version(ssl, offers[offer].max) == 1 &&
-	    SSL_CTX_set_cipher_list(ssl, offers[offer].suites) == 1 &&
-	    (offers[offer].sigalgs == NULL ||
-		SSL_CTX_set1_sigalgs_list(ssl, offers[offer].sigalgs) == 1) &&
-	    set_groups(ssl, offer != OFFER_TLS1_3) == 1;
+	       SSL_CTX_set_max_proto_version(ssl, offers[offer].max) == 1 &&
+	       SSL_CTX_set_cipher_list(ssl, offers[offer].suites) == 1 &&
+	       (offers[offer].sigalgs == NULL ||
+		   SSL_CTX_set1_sigalgs_list(ssl, offers[offer].sigalgs) == 1) &&
+	       set_groups(ssl, offer != OFFER_TLS1_3) == 1;
 }
 
 struct tls_context *
@@ -214,9 +214,12 @@ signature_name(SSL *ssl)
 		int nid;
 		const char *name;
 	} names[] = {
-		{NID_rsaEncryption, "RSA"}, {NID_rsassaPss, "RSA-PSS"},
-		{NID_X9_62_id_ecPublicKey, "ECDSA"}, {NID_ED25519, "Ed25519"},
-		{NID_ED448, "Ed448"}, {NID_dsa, "DSA"},
+	    {NID_rsaEncryption, "RSA"},
+	    {NID_rsassaPss, "RSA-PSS"},
+	    {NID_X9_62_id_ecPublicKey, "ECDSA"},
+	    {NID_ED25519, "Ed25519"},
+	    {NID_ED448, "Ed448"},
+	    {NID_dsa, "DSA"},
 	};
 	int nid;
 
@@ -249,7 +252,7 @@ group_name(struct tls *tls)
 	if (EVP_PKEY_is_a(key, "X25519") || EVP_PKEY_is_a(key, "X448"))
 		name = EVP_PKEY_is_a(key, "X448") ? "X448" : "X25519";
 	else if (EVP_PKEY_get_group_name(key, text, sizeof(text), &len) == 1 &&
-	    OBJ_txt2nid(text) != NID_undef)
+		 OBJ_txt2nid(text) != NID_undef)
 		name = OBJ_nid2sn(OBJ_txt2nid(text));
 	if (name == NULL) {
 		snprintf(tls->shown.group_text, sizeof(tls->shown.group_text), "%s-%d",
@@ -286,7 +289,8 @@ inspect_errors(struct tls *tls, bool *eof)
 	while ((code = ERR_get_error()) != 0) {
 		int reason = ERR_GET_REASON(code);
 
-		if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+		    reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 			*eof = true;
 		if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_EXCESSIVE_MESSAGE_SIZE &&
 		    !tls->chain_seen)
@@ -302,8 +306,8 @@ fail(struct tls *tls, int error, int errnum)
 
 	inspect_errors(tls, &eof);
 	/* Accepting all, libssl asks for a verdict as soon as it has parsed the whole list. */
-	shown->chain_unparsed = tls->chain_seen && !tls->chain_parsed &&
-	    (tls->chain_broken || shown->chain.n > 0);
+	shown->chain_unparsed =
+	    tls->chain_seen && !tls->chain_parsed && (tls->chain_broken || shown->chain.n > 0);
 	if (shown->alert >= 0) {
 		shown->failure = TLS_FAILURE_ALERT;
 	} else if (eof || error == SSL_ERROR_SYSCALL) {

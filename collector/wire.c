@@ -62,8 +62,7 @@ wire_certificate(struct wire_chain *chain, const uint8_t *message, size_t len, b
 		if (der == NULL || der_len == 0 || chain->n == LIMIT_CHAIN)
 			return false;
 		if (chain->n % 8 == 0)
-			chain->parts =
-			    mem_grow(chain->parts, chain->n + 8, sizeof(*chain->parts));
+			chain->parts = mem_grow(chain->parts, chain->n + 8, sizeof(*chain->parts));
 		chain->parts[chain->n++] =
 		    (struct wire_part){.at = (uint32_t)chain->der.len, .len = der_len};
 		buf_append(&chain->der, der, der_len);
@@ -79,7 +78,8 @@ wire_sni_acknowledged(const uint8_t *message, size_t len)
 	struct reader body = take_body(message, len), extensions;
 	enum tristate answer = TRI_FALSE;
 
-	if (len == 0 || (message[0] != WIRE_SERVER_HELLO && message[0] != WIRE_ENCRYPTED_EXTENSIONS))
+	if (len == 0 ||
+	    (message[0] != WIRE_SERVER_HELLO && message[0] != WIRE_ENCRYPTED_EXTENSIONS))
 		return TRI_NULL;
 	if (message[0] == WIRE_SERVER_HELLO) {
 		reader_take(&body, 2 + 32);		/* legacy_version, random */

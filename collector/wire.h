@@ -22,7 +22,7 @@ struct wire_chain {
 	struct buf der;
 	struct wire_part {
 		uint32_t at, len;
-	} *parts;
+	} * parts;
 	size_t n;
 };
 

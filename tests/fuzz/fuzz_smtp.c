@@ -31,8 +31,8 @@ check(struct smtp *s, enum smtp_verdict v)
 		require((n = text_utf8(s->greeting.data + at, s->greeting.len - at, &rune)) > 0);
 	if (v == SMTP_SEND)
 		require(strcmp(s->command, "EHLO probe.test\r\n") == 0 ||
-		    strcmp(s->command, "HELO probe.test\r\n") == 0 ||
-		    strcmp(s->command, "STARTTLS\r\n") == 0);
+			strcmp(s->command, "HELO probe.test\r\n") == 0 ||
+			strcmp(s->command, "STARTTLS\r\n") == 0);
 	if (v == SMTP_END)
 		require(s->outcome != OUTCOME_SUCCESS && (unsigned)s->outcome < OUTCOME_N);
 	if (v == SMTP_HANDSHAKE)

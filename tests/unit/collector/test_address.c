@@ -24,12 +24,12 @@ ip(const char *text)
 static void
 test_refused(void **state)
 {
-	static const char *const refused[] = {"0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255",
-	    "127.0.0.1", "127.255.255.255", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-	    "192.168.1.1", "192.0.2.1", "198.18.0.1", "198.19.255.255", "224.0.0.1",
-	    "239.255.255.255", "255.255.255.255", "::", "::1", "::ffff:8.8.8.8", "::ffff:127.0.0.1",
-	    "64:ff9b::808:808", "64:ff9b:1::1", "2002:808:808::1", "2001::1", "2001:db8::1",
-	    "fc00::1", "fdff::1", "fe80::1", "febf::1", "ff02::1", "::8.8.8.8"};
+	static const char *const refused[] = {"0.0.0.0", "10.1.2.3", "100.64.0.1",
+	    "100.127.255.255", "127.0.0.1", "127.255.255.255", "169.254.169.254", "172.16.0.1",
+	    "172.31.255.255", "192.168.1.1", "192.0.2.1", "198.18.0.1", "198.19.255.255",
+	    "224.0.0.1", "239.255.255.255", "255.255.255.255", "::", "::1", "::ffff:8.8.8.8",
+	    "::ffff:127.0.0.1", "64:ff9b::808:808", "64:ff9b:1::1", "2002:808:808::1", "2001::1",
+	    "2001:db8::1", "fc00::1", "fdff::1", "fe80::1", "febf::1", "ff02::1", "::8.8.8.8"};
 	static const char *const fine[] = {"8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255",
 	    "100.128.0.0", "126.255.255.255", "128.0.0.1", "172.15.255.255", "172.32.0.0",
 	    "192.167.255.255", "198.17.255.255", "198.20.0.0", "223.255.255.255",
@@ -152,11 +152,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_blocklist),
-		cmocka_unit_test(test_blocklist_covers_everything),
-		cmocka_unit_test(test_bad_blocklist),
-		cmocka_unit_test(test_blocklist_file),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_blocklist),
+	    cmocka_unit_test(test_blocklist_covers_everything),
+	    cmocka_unit_test(test_bad_blocklist),
+	    cmocka_unit_test(test_blocklist_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

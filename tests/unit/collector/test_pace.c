@@ -131,11 +131,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_at_a_time),
-		cmocka_unit_test(test_gap),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_many_addresses),
-		cmocka_unit_test(test_seen),
+	    cmocka_unit_test(test_one_at_a_time),
+	    cmocka_unit_test(test_gap),
+	    cmocka_unit_test(test_rate),
+	    cmocka_unit_test(test_many_addresses),
+	    cmocka_unit_test(test_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

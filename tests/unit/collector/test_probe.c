@@ -71,8 +71,12 @@ static struct result
 probe(uint16_t port, struct how how)
 {
 	struct probe_settings settings = {.ehlo_domain = "probe.test", .timeout_ms = 10000};
-	struct series series = {.kind = SERIES_PROBE, .host = "mx.test", .vantage = "t",
-	    .port = port, .sni = how.sni, .offer = how.offer};
+	struct series series = {.kind = SERIES_PROBE,
+	    .host = "mx.test",
+	    .vantage = "t",
+	    .port = port,
+	    .sni = how.sni,
+	    .offer = how.offer};
 	struct result r = {0};
 
 	if (how.timeout_ms != 0)
@@ -120,34 +124,34 @@ static const struct plain {
 	const char *last_line; /* that the server must have got */
 	int64_t timeout_ms;
 } plain[] = {
-	{{"> 421 busy\r\n", "<"}, OUTCOME_RATE_LIMITED, 421, 0, "-", TRI_NULL, "QUIT\r\n"},
-	{{"> 554 no\r\n", "<", "> 221 bye\r\n"}, OUTCOME_PERMANENT_REJECT, 554, 0, "-", TRI_NULL,
-	    "QUIT\r\n"},
-	{{"> 450 later\r\n", "<", "> 221 bye\r\n"}, OUTCOME_TEMPORARY_REJECT, 450, 0, "-", TRI_NULL,
-	    "QUIT\r\n"},
-	{{"> 220 mx\r\n", "<", "> 250 mx\r\n", "<", "> 221 bye\r\n"}, OUTCOME_STARTTLS_NOT_OFFERED,
-	    250, 0, "-", TRI_FALSE, "QUIT\r\n"},
-	{{"> 220 mx\r\n", "<", "> 502 what\r\n", "<", "> 250 mx\r\n", "<", "> 221 bye\r\n"},
-	    OUTCOME_STARTTLS_NOT_OFFERED, 250, 0, "-", TRI_FALSE, "QUIT\r\n"},
-	{{"> 220 mx\r\n", "<", EHLO_TLS, "<", "> 454 no\r\n", "<", "> 221 bye\r\n"},
-	    OUTCOME_STARTTLS_REJECTED, 454, 0, "-", TRI_TRUE, "QUIT\r\n"},
-	{{"> \001\002\003\r\n", "<"}, OUTCOME_PROTOCOL_ERROR, 0, 0, "-", TRI_NULL, "QUIT\r\n"},
-	{{"> 220 mx\r\n", "<", EHLO_TLS, "<", "> 220 go\r\n250 x\r\n", "hold"},
-	    OUTCOME_PROTOCOL_ERROR, 0, FLAG_INJECTION, "-", TRI_TRUE, "STARTTLS\r\n"},
-	{{UP_TO_220, "~ 100", "> 250 injected\r\n", "hold"}, OUTCOME_PROTOCOL_ERROR, 0,
-	    FLAG_INJECTION, "-", TRI_TRUE, "STARTTLS\r\n"},
-	{{"~ 0"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL, NULL},
-	{{"> 220 mx\r\n", "<", "> 250-mx\r\n"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL,
-	    "EHLO probe.test\r\n"},
-	{{UP_TO_220}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
-	{{UP_TO_220, "hello"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
-	{{"~ 50", "reset"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "ECONNRESET", TRI_NULL, NULL},
-	{{"hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_NULL, NULL, FAST_MS},
-	{{"> 220 m", "~ 100", "> x", "~ 100", "> x", "~ 100", "> x", "hold"}, OUTCOME_IO_TIMEOUT, 0, 0,
-	    "-", TRI_NULL, NULL, FAST_MS},
-	{{"> 220 mx\r\n", "<", EHLO_TLS, "hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_TRUE,
-	    "EHLO probe.test\r\n", FAST_MS},
-	{{UP_TO_220, "hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n", FAST_MS},
+    {{"> 421 busy\r\n", "<"}, OUTCOME_RATE_LIMITED, 421, 0, "-", TRI_NULL, "QUIT\r\n"},
+    {{"> 554 no\r\n", "<", "> 221 bye\r\n"}, OUTCOME_PERMANENT_REJECT, 554, 0, "-", TRI_NULL,
+	"QUIT\r\n"},
+    {{"> 450 later\r\n", "<", "> 221 bye\r\n"}, OUTCOME_TEMPORARY_REJECT, 450, 0, "-", TRI_NULL,
+	"QUIT\r\n"},
+    {{"> 220 mx\r\n", "<", "> 250 mx\r\n", "<", "> 221 bye\r\n"}, OUTCOME_STARTTLS_NOT_OFFERED, 250,
+	0, "-", TRI_FALSE, "QUIT\r\n"},
+    {{"> 220 mx\r\n", "<", "> 502 what\r\n", "<", "> 250 mx\r\n", "<", "> 221 bye\r\n"},
+	OUTCOME_STARTTLS_NOT_OFFERED, 250, 0, "-", TRI_FALSE, "QUIT\r\n"},
+    {{"> 220 mx\r\n", "<", EHLO_TLS, "<", "> 454 no\r\n", "<", "> 221 bye\r\n"},
+	OUTCOME_STARTTLS_REJECTED, 454, 0, "-", TRI_TRUE, "QUIT\r\n"},
+    {{"> \001\002\003\r\n", "<"}, OUTCOME_PROTOCOL_ERROR, 0, 0, "-", TRI_NULL, "QUIT\r\n"},
+    {{"> 220 mx\r\n", "<", EHLO_TLS, "<", "> 220 go\r\n250 x\r\n", "hold"}, OUTCOME_PROTOCOL_ERROR,
+	0, FLAG_INJECTION, "-", TRI_TRUE, "STARTTLS\r\n"},
+    {{UP_TO_220, "~ 100", "> 250 injected\r\n", "hold"}, OUTCOME_PROTOCOL_ERROR, 0, FLAG_INJECTION,
+	"-", TRI_TRUE, "STARTTLS\r\n"},
+    {{"~ 0"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL, NULL},
+    {{"> 220 mx\r\n", "<", "> 250-mx\r\n"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL,
+	"EHLO probe.test\r\n"},
+    {{UP_TO_220}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
+    {{UP_TO_220, "hello"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
+    {{"~ 50", "reset"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "ECONNRESET", TRI_NULL, NULL},
+    {{"hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_NULL, NULL, FAST_MS},
+    {{"> 220 m", "~ 100", "> x", "~ 100", "> x", "~ 100", "> x", "hold"}, OUTCOME_IO_TIMEOUT, 0, 0,
+	"-", TRI_NULL, NULL, FAST_MS},
+    {{"> 220 mx\r\n", "<", EHLO_TLS, "hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_TRUE,
+	"EHLO probe.test\r\n", FAST_MS},
+    {{UP_TO_220, "hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n", FAST_MS},
 };
 
 static void
@@ -156,8 +160,8 @@ test_outcomes_before_tls(void **state)
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
 		const struct plain *p = &plain[i];
 		struct server s = {0};
-		struct result r =
-		    play(&s, p->script, (struct how){.sni = SNI_HOSTNAME, .timeout_ms = p->timeout_ms});
+		struct result r = play(
+		    &s, p->script, (struct how){.sni = SNI_HOSTNAME, .timeout_ms = p->timeout_ms});
 
 		if (r.e.outcome != p->outcome)
 			fail_msg("script %zu: %s", i, outcome_name(r.e.outcome));
@@ -196,7 +200,10 @@ test_connection_refused(void **state)
 
 /* ---- TLS with a server that does it well ----------------------------------------------------- */
 
-#define WHOLE {UP_TO_220, "tls", "<", "> 221 bye\r\n", NULL}
+#define WHOLE                                                \
+	{                                                    \
+		UP_TO_220, "tls", "<", "> 221 bye\r\n", NULL \
+	}
 static const char *const whole[] = WHOLE;
 
 /* The DER of all that the context presents, leaf first. */
@@ -277,15 +284,15 @@ static const struct legacy {
 	int version;
 	const char *suites, *type, *version_name, *cipher, *group, *signature;
 } legacy[] = {
-	{TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", "RSA", "TLSv1.2",
-	    "ECDHE-RSA-AES128-GCM-SHA256", "X25519", "RSA-PSS"},
-	{TLS1_2_VERSION, "AES128-SHA", "RSA", "TLSv1.2", "AES128-SHA", "-", "-"},
-	{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA", "EC", "TLSv1.2", "ECDHE-ECDSA-AES128-SHA",
-	    "X25519", "ECDSA"},
-	{TLS1_1_VERSION, "ECDHE-RSA-AES128-SHA", "RSA", "TLSv1.1", "ECDHE-RSA-AES128-SHA", "X25519",
-	    "RSA"},
-	{TLS1_VERSION, "AES256-SHA", "RSA", "TLSv1", "AES256-SHA", "-", "-"},
-	{TLS1_3_VERSION, NULL, "ED25519", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519", "Ed25519"},
+    {TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", "RSA", "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256",
+	"X25519", "RSA-PSS"},
+    {TLS1_2_VERSION, "AES128-SHA", "RSA", "TLSv1.2", "AES128-SHA", "-", "-"},
+    {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA", "EC", "TLSv1.2", "ECDHE-ECDSA-AES128-SHA", "X25519",
+	"ECDSA"},
+    {TLS1_1_VERSION, "ECDHE-RSA-AES128-SHA", "RSA", "TLSv1.1", "ECDHE-RSA-AES128-SHA", "X25519",
+	"RSA"},
+    {TLS1_VERSION, "AES256-SHA", "RSA", "TLSv1", "AES256-SHA", "-", "-"},
+    {TLS1_3_VERSION, NULL, "ED25519", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519", "Ed25519"},
 };
 
 static void
@@ -323,15 +330,15 @@ test_offers(void **state)
 		int max;
 		const char *version, *signature;
 	} cases[] = {
-		{OFFER_RSA, TLS1_3_VERSION, "TLSv1.3", "RSA-PSS"},
-		{OFFER_ECDSA, TLS1_3_VERSION, "TLSv1.3", "ECDSA"},
-		{OFFER_RSA, TLS1_2_VERSION, "TLSv1.2", "RSA-PSS"},
-		{OFFER_ECDSA, TLS1_2_VERSION, "TLSv1.2", "ECDSA"},
-		{OFFER_ECDSA, TLS1_VERSION, "TLSv1", "ECDSA"},
-		{OFFER_TLS1_0, TLS1_3_VERSION, "TLSv1", NULL},
-		{OFFER_TLS1_1, TLS1_3_VERSION, "TLSv1.1", NULL},
-		{OFFER_TLS1_2, TLS1_3_VERSION, "TLSv1.2", NULL},
-		{OFFER_TLS1_3, TLS1_3_VERSION, "TLSv1.3", NULL},
+	    {OFFER_RSA, TLS1_3_VERSION, "TLSv1.3", "RSA-PSS"},
+	    {OFFER_ECDSA, TLS1_3_VERSION, "TLSv1.3", "ECDSA"},
+	    {OFFER_RSA, TLS1_2_VERSION, "TLSv1.2", "RSA-PSS"},
+	    {OFFER_ECDSA, TLS1_2_VERSION, "TLSv1.2", "ECDSA"},
+	    {OFFER_ECDSA, TLS1_VERSION, "TLSv1", "ECDSA"},
+	    {OFFER_TLS1_0, TLS1_3_VERSION, "TLSv1", NULL},
+	    {OFFER_TLS1_1, TLS1_3_VERSION, "TLSv1.1", NULL},
+	    {OFFER_TLS1_2, TLS1_3_VERSION, "TLSv1.2", NULL},
+	    {OFFER_TLS1_3, TLS1_3_VERSION, "TLSv1.3", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -531,18 +538,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes_before_tls),
-		cmocka_unit_test(test_connection_refused),
-		cmocka_unit_test(test_success),
-		cmocka_unit_test(test_no_sni),
-		cmocka_unit_test(test_legacy),
-		cmocka_unit_test(test_offers),
-		cmocka_unit_test(test_certificate_that_is_none),
-		cmocka_unit_test(test_chain_limit),
-		cmocka_unit_test(test_alert),
-		cmocka_unit_test(test_chain_before_a_failure),
-		cmocka_unit_test(test_garbage_instead_of_tls),
-		cmocka_unit_test(test_abort),
+	    cmocka_unit_test(test_outcomes_before_tls),
+	    cmocka_unit_test(test_connection_refused),
+	    cmocka_unit_test(test_success),
+	    cmocka_unit_test(test_no_sni),
+	    cmocka_unit_test(test_legacy),
+	    cmocka_unit_test(test_offers),
+	    cmocka_unit_test(test_certificate_that_is_none),
+	    cmocka_unit_test(test_chain_limit),
+	    cmocka_unit_test(test_alert),
+	    cmocka_unit_test(test_chain_before_a_failure),
+	    cmocka_unit_test(test_garbage_instead_of_tls),
+	    cmocka_unit_test(test_abort),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -114,8 +114,7 @@ test_cache_limit(void **state)
 	open_one = dns_cache_add(&cache, "open.example", RDATA_A);
 	for (unsigned i = 0; i < LIMIT_DNS_CACHE + 10; i++) {
 		snprintf(name, sizeof(name), "n%u.example", i);
-		dns_cache_move(
-		    &cache, dns_cache_add(&cache, name, RDATA_A), DNS_ENTRY_ANSWERED);
+		dns_cache_move(&cache, dns_cache_add(&cache, name, RDATA_A), DNS_ENTRY_ANSWERED);
 		assert_true(cache.n <= LIMIT_DNS_CACHE);
 	}
 	assert_ptr_equal(dns_cache_find(&cache, "open.example", RDATA_A), open_one);
@@ -128,11 +127,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_presentation),
-		cmocka_unit_test(test_rdata_that_lies),
-		cmocka_unit_test(test_name_limit),
-		cmocka_unit_test(test_cache_sorts_and_drops_repeats),
-		cmocka_unit_test(test_cache_limit),
+	    cmocka_unit_test(test_presentation),
+	    cmocka_unit_test(test_rdata_that_lies),
+	    cmocka_unit_test(test_name_limit),
+	    cmocka_unit_test(test_cache_sorts_and_drops_repeats),
+	    cmocka_unit_test(test_cache_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,9 @@ test_octets_that_do_not_print(void **state)
 	EXPECT("a\0b", "a\\x00b");
 	EXPECT("\xff\xfe", "\\xFF\\xFE");
 	EXPECT("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
-	EXPECT("\xff" "7", "*");
+	EXPECT("\xff"
+	       "7",
+	    "*");
 }
 
 static void
@@ -66,9 +68,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_octets_that_do_not_print),
-		cmocka_unit_test(test_limit),
+	    cmocka_unit_test(test_tokens),
+	    cmocka_unit_test(test_octets_that_do_not_print),
+	    cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@
 #include "../../../collector/source.h"
 
 static void
-expect(const char *line, enum target_kind kind, const char *name, const char *address, unsigned port)
+expect(
+    const char *line, enum target_kind kind, const char *name, const char *address, unsigned port)
 {
 	struct target t;
 	struct err err = {0};
@@ -35,14 +36,19 @@ test_forms(void **state)
 {
 	expect("example.org", TARGET_DOMAIN, "example.org", "", 0);
 	expect("Example.ORG.\r\n", TARGET_DOMAIN, "example.org", "", 0);
-	expect("  b\xc3\xbc" "cher.example \t# books", TARGET_DOMAIN, "xn--bcher-kva.example", "", 0);
-	expect("\xef\xbb\xbf" "example.org", TARGET_DOMAIN, "example.org", "", 0);
+	expect("  b\xc3\xbc"
+	       "cher.example \t# books",
+	    TARGET_DOMAIN, "xn--bcher-kva.example", "", 0);
+	expect("\xef\xbb\xbf"
+	       "example.org",
+	    TARGET_DOMAIN, "example.org", "", 0);
 	expect("mx:mx1.example.org", TARGET_MX, "mx1.example.org", "", 0);
 	expect("MX:mx1.example.org", TARGET_MX, "mx1.example.org", "", 0);
 	expect("mx1.example.org@192.0.2.1", TARGET_ADDRESS, "mx1.example.org", "192.0.2.1", 0);
-	expect("mx1.example.org@192.0.2.1:2525", TARGET_ADDRESS, "mx1.example.org", "192.0.2.1",
-	    2525);
-	expect("mx1.example.org@[2001:db8::1]", TARGET_ADDRESS, "mx1.example.org", "2001:db8::1", 0);
+	expect(
+	    "mx1.example.org@192.0.2.1:2525", TARGET_ADDRESS, "mx1.example.org", "192.0.2.1", 2525);
+	expect(
+	    "mx1.example.org@[2001:db8::1]", TARGET_ADDRESS, "mx1.example.org", "2001:db8::1", 0);
 	expect("mx1.example.org@[2001:DB8::1]:65535", TARGET_ADDRESS, "mx1.example.org",
 	    "2001:db8::1", 65535);
 }
@@ -50,10 +56,11 @@ test_forms(void **state)
 static void
 test_zgrab2_csv(void **state)
 {
-	expect("192.0.2.1, mx1.example.org, tag, 25", TARGET_ADDRESS, "mx1.example.org", "192.0.2.1",
-	    25);
+	expect("192.0.2.1, mx1.example.org, tag, 25", TARGET_ADDRESS, "mx1.example.org",
+	    "192.0.2.1", 25);
 	expect("192.0.2.1,mx1.example.org", TARGET_ADDRESS, "mx1.example.org", "192.0.2.1", 0);
-	expect("2001:db8::1, mx1.example.org,", TARGET_ADDRESS, "mx1.example.org", "2001:db8::1", 0);
+	expect(
+	    "2001:db8::1, mx1.example.org,", TARGET_ADDRESS, "mx1.example.org", "2001:db8::1", 0);
 	expect("\"192.0.2.1\",\"mx1.example.org\",\"a b\",\"26\"", TARGET_ADDRESS,
 	    "mx1.example.org", "192.0.2.1", 26);
 	expect(",mx1.example.org", TARGET_MX, "mx1.example.org", "", 0);
@@ -78,7 +85,8 @@ test_bad_lines(void **state)
 	    "mx@192.0.2.1:", "mx@192.0.2.1:0", "mx@192.0.2.1:65536", "mx@192.0.2.1:25x",
 	    "mx@192.0.2.1.5", "@192.0.2.1", "mx:", "mx:192.0.2.1", "mx:a@b", "mx@[::1]x",
 	    "192.0.2.1,", "192.0.2.1,,tag", "192.0.2.0/24, a.example", "a.example, b.example",
-	    "192.0.2.1, a.example, t, 99999", "192.0.2.1,a.example,t,25,more", ",", "mx:a.example:25"};
+	    "192.0.2.1, a.example, t, 99999", "192.0.2.1,a.example,t,25,more", ",",
+	    "mx:a.example:25"};
 	struct target t;
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -244,15 +252,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_zgrab2_csv),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_line_limit),
-		cmocka_unit_test(test_source_names_bad_lines),
-		cmocka_unit_test(test_source_survives_a_long_line),
-		cmocka_unit_test(test_source_waits_for_a_pipe),
-		cmocka_unit_test(test_source_that_is_none),
+	    cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_zgrab2_csv),
+	    cmocka_unit_test(test_nothing),
+	    cmocka_unit_test(test_bad_lines),
+	    cmocka_unit_test(test_line_limit),
+	    cmocka_unit_test(test_source_names_bad_lines),
+	    cmocka_unit_test(test_source_survives_a_long_line),
+	    cmocka_unit_test(test_source_waits_for_a_pipe),
+	    cmocka_unit_test(test_source_that_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,8 +115,7 @@ test_lengths_that_lie(void **state)
 static void
 test_empty_certificate_breaks(void **state)
 {
-	static const uint8_t message[] = {
-	    11, 0, 0, 11, 0, 0, 8, 0, 0, 1, 0xaa, 0, 0, 0, 0};
+	static const uint8_t message[] = {11, 0, 0, 11, 0, 0, 8, 0, 0, 1, 0xaa, 0, 0, 0, 0};
 	struct wire_chain chain = {0};
 
 	assert_false(wire_certificate(&chain, message, sizeof(message), false));
@@ -211,12 +210,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_certificates),
-		cmocka_unit_test(test_cut_short),
-		cmocka_unit_test(test_lengths_that_lie),
-		cmocka_unit_test(test_empty_certificate_breaks),
-		cmocka_unit_test(test_chain_limit),
-		cmocka_unit_test(test_sni),
+	    cmocka_unit_test(test_certificates),
+	    cmocka_unit_test(test_cut_short),
+	    cmocka_unit_test(test_lengths_that_lie),
+	    cmocka_unit_test(test_empty_certificate_breaks),
+	    cmocka_unit_test(test_chain_limit),
+	    cmocka_unit_test(test_sni),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,13 +438,25 @@ take_signature(struct cert *c, struct cursor *in)
 	part_done(c, &c->part[CERT_SIGNATURE], before);
 }
 
+/* A SEQUENCE of which the end may be cut off: what is there of it is read. */
+static bool
+expect_clamped(struct der *d, struct cursor *in, struct tlv *out, const struct place *at)
+{
+	bool there;
+
+	d->clamp = true;
+	there = der_expect(d, in, DER_SEQUENCE, 0, out, at);
+	d->clamp = false;
+	return there;
+}
+
 static void
 read_certificate(struct cert *c, const struct tlv *top)
 {
 	struct cursor in = cursor_of(top->value);
 	struct tlv tbs;
 
-	if (der_expect(&c->der_state, &in, DER_SEQUENCE, 0, &tbs, &place_tbs))
+	if (expect_clamped(&c->der_state, &in, &tbs, &place_tbs))
 		read_tbs(c, &tbs);
 	take_algorithm(c, &in, CERT_OUTER_ALGORITHM, DER_BIT_STRING, &c->outer);
 	take_signature(c, &in);
@@ -466,7 +478,10 @@ cert_init(struct cert *c, const void *der, size_t len, bool aux)
 	if (len > DIFFER_CERTIFICATE_MAX) {
 		der_fault(&c->der_state, FAULT_MALFORMED, NULL, in.p,
 		    "more than %u octets are not read", DIFFER_CERTIFICATE_MAX);
-	} else if (der_expect(&c->der_state, &in, DER_SEQUENCE, 0, &top, NULL)) {
+	} else if (len == 0 || *in.p != DER_SEQUENCE) {
+		der_fault(&c->der_state, FAULT_MALFORMED, NULL, in.p,
+		    "no certificate, neither PEM nor DER: RFC 5280 4.1");
+	} else if (expect_clamped(&c->der_state, &in, &top, NULL)) {
 		c->certificate = top.whole;
 		read_certificate(c, &top);
 		if (!aux)

@@ -54,7 +54,7 @@ certificate_model(struct arena *arena, const struct facts *facts,
 	add_origin(&b, facts, origin);
 	value_add_member(&b, "malformed", faults_value(arena, cert, FAULT_MALFORMED));
 	value_add_member(&b, "not_der", faults_value(arena, cert, FAULT_NOT_DER));
-	for (int i = 0; i < FIELD_N; i++) {
+	for (int i = 0; i < FIELD_N && cert->certificate.p != NULL; i++) {
 		if (field_table[i].source == SOURCE_CERTIFICATE && i != FIELD_SHA256 &&
 		    i != FIELD_DER_RESIDUAL)
 			value_add_member(&b, field_table[i].name, facts_get(facts, (enum field)i));

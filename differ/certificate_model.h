@@ -13,6 +13,7 @@ struct certificate_origin {
 	size_t index;	  /* among the certificates of the file, from 0 */
 };
 
+/* What is no certificate at all has no fields, only its faults. */
 struct value *certificate_model(struct arena *arena, const struct facts *facts,
     const struct certificate_origin *origin);
 

@@ -1,7 +1,6 @@
 #include "der.h"
 
 #include <libtasn1.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +114,7 @@ read_tag(struct der *d, const struct cursor *c, struct tlv *out, const struct pl
 	out->number = c->p[0] & 0x1f;
 	if (out->number != 0x1f)
 		return 1;
-	if (asn1_get_tag_der(c->p, c->end - c->p > INT_MAX ? INT_MAX : (int)(c->end - c->p), &class,
+	if (asn1_get_tag_der(c->p, c->end - c->p > INT32_MAX ? INT32_MAX : (int)(c->end - c->p), &class,
 		&len, &number) != ASN1_SUCCESS || number > UINT32_MAX) {
 		der_fault(d, FAULT_MALFORMED, at, c->p, "a tag that cannot be read: X.690 8.1.2");
 		return 0;
@@ -126,22 +125,55 @@ read_tag(struct der *d, const struct cursor *c, struct tlv *out, const struct pl
 	return (size_t)len;
 }
 
-/* An element of indefinite length: its contents end before two octets of zero. */
+/* Octets from p to behind the end-of-contents that closes the innermost open element there; 0 if
+ * there is none. (libtasn1's asn1_get_length_ber() miscounts elements of indefinite length within
+ * one.) */
+static size_t
+find_end_of_contents(const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *start = p;
+	unsigned open = 1;
+
+	while (end - p >= 2) {
+		int left = end - p > INT32_MAX ? INT32_MAX : (int)(end - p), tag_len, len_len;
+		unsigned long number;
+		unsigned char class;
+		long len;
+
+		if (p[0] == 0 && p[1] == 0) {
+			p += 2;
+			if (--open == 0)
+				return (size_t)(p - start);
+			continue;
+		}
+		if (asn1_get_tag_der(p, left, &class, &tag_len, &number) != ASN1_SUCCESS)
+			return 0;
+		len = asn1_get_length_der(p + tag_len, left - tag_len, &len_len);
+		if (len < -1 || len_len < 1)
+			return 0;
+		if (len == -1 && ++open > DIFFER_DEPTH_MAX)
+			return 0;
+		p += tag_len + len_len + (len > 0 ? len : 0);
+	}
+	return 0;
+}
+
+/* An element of indefinite length (X.690 8.1.3.6). */
 static bool
 read_indefinite(struct der *d, struct cursor *c, size_t tag_len, struct tlv *out,
     const struct place *at)
 {
-	int len, left = c->end - c->p > INT_MAX ? INT_MAX : (int)(c->end - c->p);
-	long contents = asn1_get_length_ber(c->p + tag_len, left - (int)tag_len, &len);
+	const uint8_t *contents = c->p + tag_len + 1;
+	size_t len = find_end_of_contents(contents, c->end);
 
-	if ((out->id & 0x20) == 0 || contents < 2 || tag_len + 1 + (size_t)contents > (size_t)left) {
+	if ((out->id & 0x20) == 0 || len == 0) {
 		der_fault(d, FAULT_MALFORMED, at, c->p,
 		    "indefinite length without an end: X.690 8.1.3.6, 10.1");
 		return false;
 	}
 	der_fault(d, FAULT_NOT_DER, at, c->p, "indefinite length: X.690 10.1");
-	out->value = span_of(c->p + tag_len + 1, (size_t)contents - 2);
-	out->whole = span_of(c->p, tag_len + 1 + (size_t)contents);
+	out->value = span_of(contents, len - 2);
+	out->whole = span_of(c->p, tag_len + 1 + len);
 	c->p += out->whole.len;
 	return true;
 }
@@ -164,14 +196,16 @@ der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *a
 		return false;
 	}
 	left -= tag_len;
-	len = asn1_get_length_der(c->p + tag_len, left > INT_MAX ? INT_MAX : (int)left, &len_len);
+	len = asn1_get_length_der(c->p + tag_len, left > INT32_MAX ? INT32_MAX : (int)left, &len_len);
 	if (len == -1)
 		return read_indefinite(d, c, tag_len, out, at);
 	if (len < 0) {
 		der_fault(d, FAULT_MALFORMED, at, c->p, len == -4 ?
 			"is longer than what it stands in: X.690 8.1.3" :
 			"a length that cannot be read: X.690 8.1.3");
-		return false;
+		if (len != -4 || !d->clamp)
+			return false;
+		len = (long)left - len_len;
 	}
 	head = tag_len + (size_t)len_len;
 	if ((len_len == 2 && len < 128) || (len_len > 2 && len_len < 10 && len >> (8 * (len_len - 2)) == 0))

@@ -72,7 +72,7 @@ struct cursor {
 static inline struct cursor
 cursor_of(struct span s)
 {
-	return (struct cursor){s.p, s.p + s.len};
+	return (struct cursor){s.p, s.len > 0 ? s.p + s.len : s.p};
 }
 
 /* Where we are: a chain of frames on the stack, written out only for a fault. */
@@ -93,6 +93,7 @@ struct fault {
 struct der {
 	const uint8_t *start; /* offsets count from here */
 	bool muted;	      /* a second reading of what has been judged: no faults are kept */
+	bool clamp; /* an element longer than what it stands in is a fault, and ends there */
 	struct {
 		struct fault *list;
 		size_t n, cap;
@@ -150,6 +151,9 @@ bool der_time(struct der *d, const struct tlv *t, int64_t *time_ms, const struct
 /* A character string by its tag; what its alphabet lacks is FAULT_NOT_DER, what is no text at all
  * (UTF-8, BMP and universal strings) FAULT_MALFORMED. Other tags are true. */
 bool der_string(struct der *d, const struct tlv *t, const struct place *at);
+
+/* The same where the type is open and the value can be shown as hex: FAULT_NOT_DER at most. */
+bool der_open_string(struct der *d, const struct tlv *t, const struct place *at);
 
 /* X.690 11.6: whether b may stand behind a in a SET OF. */
 bool der_set_order(struct span a, struct span b);

@@ -310,8 +310,8 @@ universal_ok(struct span s)
 	return true;
 }
 
-bool
-der_string(struct der *d, const struct tlv *t, const struct place *at)
+static bool
+check_string(struct der *d, const struct tlv *t, enum fault_kind no_text, const struct place *at)
 {
 	const char *why = NULL;
 	bool pairs = false;
@@ -323,7 +323,7 @@ der_string(struct der *d, const struct tlv *t, const struct place *at)
 	else if (t->id == DER_UNIVERSAL_STRING && !universal_ok(t->value))
 		why = "a UniversalString that is none: X.690 8.23.7";
 	if (why != NULL) {
-		der_fault(d, FAULT_MALFORMED, at, t->whole.p, "%s", why);
+		der_fault(d, no_text, at, t->whole.p, "%s", why);
 		return false;
 	}
 	if (pairs)
@@ -338,6 +338,18 @@ der_string(struct der *d, const struct tlv *t, const struct place *at)
 		break;
 	}
 	return true;
+}
+
+bool
+der_string(struct der *d, const struct tlv *t, const struct place *at)
+{
+	return check_string(d, t, FAULT_MALFORMED, at);
+}
+
+bool
+der_open_string(struct der *d, const struct tlv *t, const struct place *at)
+{
+	return check_string(d, t, FAULT_NOT_DER, at);
 }
 
 bool

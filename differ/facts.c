@@ -95,13 +95,13 @@ facts_create(const void *der, size_t len, bool aux)
 struct facts *
 facts_of_certificate(const void *der, size_t len)
 {
-	return facts_create(der, len, false);
+	return facts_create(der != NULL ? der : "", len, false);
 }
 
 struct facts *
 facts_of_trusted_certificate(const void *der, size_t len)
 {
-	return facts_create(der, len, true);
+	return facts_create(der != NULL ? der : "", len, true);
 }
 
 struct facts *

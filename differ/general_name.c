@@ -98,6 +98,7 @@ read_other_name(const struct reading *r, const struct tlv *t, const struct place
 	struct cursor c = cursor_of(t->value), inner;
 	struct tlv oid, outer, value;
 	const char *dotted;
+	bool is_text;
 	size_t len;
 	char *out;
 
@@ -105,14 +106,16 @@ read_other_name(const struct reading *r, const struct tlv *t, const struct place
 	    !der_expect(r->d, &c, DER_CONTEXT_CONSTRUCTED | 0, 0, &outer, at) || !der_end(r->d, &c, at))
 		return value_null();
 	inner = cursor_of(outer.value);
-	if (!der_next(r->d, &inner, &value, at) || !der_string(r->d, &value, at) ||
-	    !der_end(r->d, &inner, at) || r->arena == NULL)
+	if (!der_next(r->d, &inner, &value, at) || !der_end(r->d, &inner, at))
+		return value_null();
+	is_text = der_open_string(r->d, &value, at);
+	if (r->arena == NULL)
 		return value_null();
 	dotted = oid_dotted(r->arena, oid.value, &len);
 	out = arena_alloc(r->arena, len + 1 + NAME_ROOM(value.whole.len));
 	memcpy(out, dotted, len);
 	out[len++] = '=';
-	len += name_write_value(out + len, &value, false);
+	len += name_write_value(out + len, &value, !is_text);
 	return prefixed(r, "othername:", out, len);
 }
 

@@ -1,6 +1,5 @@
 """unittest that speaks TAP, the protocol in which meson reads each test of a file by its name."""
 import sys
-import traceback
 import unittest
 
 
@@ -15,7 +14,7 @@ class _Result(unittest.TestResult):
 
     def _fail(self, test, err):
         self._say(False, test)
-        for line in ''.join(traceback.format_exception(*err)).splitlines():
+        for line in self._exc_info_to_string(err, test).splitlines():  # less unittest's own frames
             print(f'# {line}', flush=True)
 
     def addSuccess(self, test):

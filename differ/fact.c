@@ -247,10 +247,19 @@ fact_key_bits(struct fact_input *in)
 	return in->key.bits == 0 ? value_null() : value_number(in->arena, in->key.bits);
 }
 
+/* Whether the key, read or not, is of that kind; true if its algorithm cannot be told. */
+static bool
+may_be(const struct fact_input *in, enum key_kind kind)
+{
+	const struct oid_entry *known = oid_find(in->cert->key.oid);
+
+	return in->cert->part[CERT_KEY].state != PART_OK || (known != NULL && known->key == kind);
+}
+
 const struct value *
 fact_key_curve(struct fact_input *in)
 {
-	const struct value *v = unread_key(in);
+	const struct value *v = may_be(in, KEY_EC) ? unread_key(in) : value_null();
 
 	if (v != NULL)
 		return v;
@@ -278,12 +287,12 @@ fact_key_strength_bits(struct fact_input *in)
 const struct value *
 fact_key_exponent(struct fact_input *in)
 {
-	const struct value *v = unread_key(in);
+	const struct value *v = may_be(in, KEY_RSA) ? unread_key(in) : value_null();
 	struct span e = in->key.exponent;
 	int64_t n = 0;
 
-	if (v != NULL || e.len == 0)
-		return v != NULL ? v : value_null();
+	if (v != NULL)
+		return v;
 	if (e.len > 8 || e.p[0] >= 0x80)
 		return value_hex(in->arena, e.p, e.len);
 	for (size_t i = 0; i < e.len; i++)

@@ -37,7 +37,7 @@
 #define LIMIT_DNS_ADDRESSES 32	/* addresses of a host and family that are probed */
 #define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
 #define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
-#define LIMIT_DNS_WAIT_MS 10000 /* for an answer, at least; --timeout if that is longer */
+#define LIMIT_DNS_WAIT_MS 10000 /* for an answer: then it is failed, and nobody waits for it */
 
 /* The schedule. */
 #define LIMIT_CONCURRENCY 100000

@@ -7,6 +7,21 @@
 
 #include "limits.h"
 
+static void
+rewind_input(struct input *in)
+{
+	buf_clear(&in->file);
+	in->at = in->index = 0;
+	in->pem = in->begun = in->trusted = false;
+}
+
+void
+input_open_bytes(struct input *in, const void *p, size_t len)
+{
+	rewind_input(in);
+	buf_append(&in->file, p, len);
+}
+
 int
 input_open(struct input *in, const char *path, struct err *err)
 {
@@ -15,9 +30,7 @@ input_open(struct input *in, const char *path, struct err *err)
 	ssize_t n = 0;
 	int rc = 0;
 
-	buf_clear(&in->file);
-	in->at = in->index = 0;
-	in->pem = in->begun = in->trusted = false;
+	rewind_input(in);
 	if (fd < 0)
 		return err_system(err, errno, "%s: cannot be opened", path);
 	do {

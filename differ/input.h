@@ -26,6 +26,8 @@ struct input {
 /* Zero-initialise; may be opened again for the next file, and keeps its memory. "-" is standard
  * input. ERR_SYSTEM names the file; ERR_LIMIT: larger than DIFFER_FILE_MAX. */
 int input_open(struct input *in, const char *path, struct err *err);
+/* The same of bytes in memory, which are copied. */
+void input_open_bytes(struct input *in, const void *p, size_t len);
 bool input_next(struct input *in); /* fills der, index, trusted; at least once for a file */
 void input_finish(struct input *in);
 

@@ -33,8 +33,8 @@
 #define LIMIT_TARGET_LINE 1024 /* octets of a line; a longer one is a bad line */
 
 /* DNS: what goes beyond is left out, and the run says so. */
-#define LIMIT_DNS_HOSTS 32	/* MX hosts of a domain that are probed */
-#define LIMIT_DNS_ADDRESSES 32	/* addresses of a host and family that are probed */
+#define LIMIT_DNS_HOSTS 128	/* MX hosts of a domain that are probed */
+#define LIMIT_DNS_ADDRESSES 128	/* addresses of a host and family that are probed */
 #define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
 #define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
 #define LIMIT_DNS_WAIT_MS 10000 /* for an answer: then it is failed, and nobody waits for it */

@@ -124,7 +124,7 @@ host_done(struct host *host)
 	} else {
 		lookup->bogus |= host->bogus;
 		lookup->failed |= host->failed;
-		if (lookup->hosts_n > 1)
+		if (strcmp(host->name, lookup->target.name) != 0)
 			notice(lookup, host->name,
 			    host->bogus	   ? "its address is bogus (DNSSEC)"
 			    : host->failed ? "no answer for its address"

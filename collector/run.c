@@ -162,7 +162,8 @@ conclude(struct run *run)
 		    (unsigned long long)stored.lost);
 		say(run, line);
 	}
-	say_what_was_left(run);
+	if (failed == NULL)
+		say_what_was_left(run);
 	say_if_port_is_blocked(run);
 	if (!run->options.quiet)
 		summarise(run);

@@ -33,10 +33,10 @@ bad(struct err *err, const char *text, const char *why)
 }
 
 static int
-parse_name(struct target *target, const char *text, struct err *err)
+parse_name(struct target *target, const char *name, const char *line, struct err *err)
 {
-	if (host_normalise(text, target->name, NULL) != 0)
-		return bad(err, text, "not a domain or host name");
+	if (host_normalise(name, target->name, NULL) != 0)
+		return bad(err, line, "not a domain or host name");
 	return 1;
 }
 
@@ -134,7 +134,7 @@ parse_csv(struct target *target, char *text, const char *line, struct err *err)
 		if (!ip_parse(&target->address, ip))
 			return bad(err, line, "the IP of IP, DOMAIN, TAG, PORT is none");
 	}
-	return parse_name(target, domain, err);
+	return parse_name(target, domain, line, err);
 }
 
 int
@@ -172,13 +172,13 @@ target_parse(struct target *target, const char *line, size_t len, struct err *er
 			return bad(err, text,
 			    "behind the @ must stand an address, IPv6 in brackets, then "
 			    "perhaps :PORT");
-		return parse_name(target, work, err);
+		return parse_name(target, work, text, err);
 	}
 	if (ip_parse(&ip, text))
 		return bad(err, text, "an address needs its host's name: HOST@ADDRESS");
 	if (strncasecmp(work, "mx:", 3) == 0) {
 		target->kind = TARGET_MX;
-		return parse_name(target, work + 3, err);
+		return parse_name(target, work + 3, text, err);
 	}
-	return parse_name(target, work, err);
+	return parse_name(target, work, text, err);
 }

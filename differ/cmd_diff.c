@@ -64,7 +64,8 @@ print_diff(const struct options *options, const struct side *old, const struct s
 	} else {
 		out_text_differences(&out, d, n, 0, options_colour(stdout));
 	}
-	fwrite(out.data, 1, out.len, stdout);
+	if (out.len > 0)
+		fwrite(out.data, 1, out.len, stdout);
 	buf_finish(&out);
 }
 

@@ -184,9 +184,10 @@ class BadInput(unittest.TestCase):
         if done.returncode == 77:
             self.skipTest(f'no tmpfs of our own: {done.stderr}')
         self.assertEqual(done.returncode, 2, done)
-        named = [line for line in one_line(done.stderr)
-                 if place in line and re.search('space|full|large', line, re.I)]
-        self.assertEqual(len(named), 1, done)
+        named = [line for line in one_line(done.stderr) if line.startswith('mxcollect')]
+        self.assertIn(store, named[0])
+        self.assertRegex(named[0], re.compile('space|large', re.I))
+        self.assertFalse([line for line in named if 'what was done is stored' in line], done)
         self.assertEqual(one_line(done.stdout), ['check 0', 'kept 0'], done)
 
     def test_no_permission(self):
@@ -211,6 +212,21 @@ class BadInput(unittest.TestCase):
         self.says(done, 2, place)
         os.chmod(self.store, 0o700)
         self.says(programs.run('mxdiff', 'show', '--store', self.store, wrap=wrap), 2, self.store)
+
+    def test_output_that_cannot_be_written(self):
+        commands = [['mxdiff', 'show', '--store', self.store]]
+        commands += [['mxstore', c, '--store', self.store] for c in ('stat', 'check')]
+        commands += [['mxstore', 'export', 'jsonl', '--store', self.store],
+                     ['mxdiff', 'cert', self.leaf], ['mxdiff', 'fields'],
+                     ['mxcollect', 'run', '--json', self.targets[0], '--allow-private', '--store',
+                      self.lab.path('store-of-nobody')]]
+        for program, *args in commands:
+            with self.subTest(command=f'{program} {args[0]}'), open('/dev/full', 'wb') as full:
+                done = subprocess.run([programs.path(program), *args], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, env=programs.environment(),
+                                      check=False)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn('No space left', done.stderr)
 
     def test_output_that_nobody_reads(self):
         """A closed pipe ends the program, not with a crash."""

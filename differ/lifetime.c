@@ -15,7 +15,7 @@ lifetimes_clear(struct lifetimes *l)
 {
 	l->n = l->open_n = l->events_n = l->current = 0;
 	l->observed = 0;
-	l->gap = false;
+	l->gap = l->gone = l->has_earlier = false;
 }
 
 void
@@ -65,6 +65,13 @@ find_open(struct lifetimes *l, uint32_t state)
 	return found;
 }
 
+/* When a bracket begins that ends at before_ms: never where it ends. */
+static int64_t
+not_empty(int64_t after_ms, int64_t before_ms)
+{
+	return after_ms < before_ms ? after_ms : before_ms - 1;
+}
+
 static void
 begin(struct lifetimes *l, const struct lifetime_sighting *sighting, bool back)
 {
@@ -83,28 +90,21 @@ begin(struct lifetimes *l, const struct lifetime_sighting *sighting, bool back)
 	if (l->n > 0) {
 		one->before = l->list[l->current].last;
 		one->old = l->current;
+		one->after_ms = l->has_earlier ? l->earlier_ms : sighting->time_ms - 1;
 	}
 	l->open[l->open_n++] = l->n++;
 }
 
-/* Nothing was observed for gone_after_ms though probed; `until` is the newest probe. */
-static bool
-is_gone(const struct lifetimes *l, int64_t until_ms)
-{
-	return l->gap && l->n > 0 &&
-	       until_ms - l->list[l->current].last.time_ms >= l->rules.gone_after_ms;
-}
-
 static void
-add_gone(struct lifetimes *l)
+add_gone(struct lifetimes *l, const struct lifetime_sighting *probe)
 {
 	struct lifetime_event *e = event_add(l);
 
 	e->kind = LIFETIME_GONE;
 	e->old = l->list[l->current].last;
-	e->new = l->gap_first;
+	e->new = *probe;
 	e->after_ms = e->old.time_ms;
-	e->before_ms = l->gap_first.time_ms;
+	e->before_ms = probe->time_ms;
 }
 
 static void
@@ -113,23 +113,25 @@ add_back(struct lifetimes *l, const struct lifetime_sighting *sighting)
 	struct lifetime_event *e = event_add(l);
 
 	e->kind = LIFETIME_BACK;
-	e->old = l->gap_last;
+	e->old = l->list[l->current].last;
 	e->new = *sighting;
-	e->after_ms = l->gap_last.time_ms;
+	e->after_ms = not_empty(e->old.time_ms, sighting->time_ms);
 	e->before_ms = sighting->time_ms;
 }
 
 void
 lifetimes_observe(struct lifetimes *l, struct lifetime_sighting sighting)
 {
-	bool was_gone = is_gone(l, sighting.time_ms);
+	bool was_gone = l->gone;
 	size_t at;
 
+	if (l->n > 0 && l->list[l->current].last.time_ms < sighting.time_ms) {
+		l->earlier_ms = l->list[l->current].last.time_ms;
+		l->has_earlier = true;
+	}
 	if (l->n > 0 && !was_gone && l->list[l->current].first.state == sighting.state) {
 		at = l->current; /* nearly always: what the last one showed */
 	} else {
-		if (was_gone)
-			add_gone(l);
 		at = find_open(l, sighting.state);
 		if (at == l->n)
 			begin(l, &sighting, was_gone);
@@ -145,7 +147,7 @@ lifetimes_observe(struct lifetimes *l, struct lifetime_sighting sighting)
 	l->list[at].last_index = l->observed++;
 	l->list[at].has_next = false;
 	l->current = at;
-	l->gap = false;
+	l->gap = l->gone = false;
 }
 
 void
@@ -155,6 +157,11 @@ lifetimes_gap(struct lifetimes *l, struct lifetime_sighting sighting)
 		l->gap_first = sighting;
 	l->gap_last = sighting;
 	l->gap = true;
+	if (l->n > 0 && !l->gone &&
+	    sighting.time_ms - l->list[l->current].last.time_ms >= l->rules.gone_after_ms) {
+		add_gone(l, &sighting);
+		l->gone = true;
+	}
 }
 
 /* Whether list[at] brings back the state that the one it replaces had replaced. */
@@ -176,15 +183,15 @@ add_begin(struct lifetimes *l, size_t at)
 	e->kind = LIFETIME_BEGIN;
 	e->old = one->before;
 	e->new = one->first;
-	e->after_ms = one->before.time_ms;
+	e->after_ms = one->after_ms;
 	e->before_ms = one->first.time_ms;
 	e->back = one->back;
 	e->returned = has_returned(l, at);
 	e->mixed = reaches_beyond && !lifetimes_ended(l, old);
 	if (!e->mixed) {
 		e->has_old_gone = true;
-		e->old_gone_after_ms = old->last.time_ms;
 		e->old_gone_before_ms = old->next.time_ms;
+		e->old_gone_after_ms = not_empty(old->last.time_ms, old->next.time_ms);
 	}
 }
 
@@ -200,8 +207,8 @@ add_rolled_back(struct lifetimes *l, size_t at)
 	e->kind = LIFETIME_ROLLED_BACK;
 	e->old = one->last;
 	e->new = one->next;
-	e->after_ms = one->last.time_ms;
 	e->before_ms = one->next.time_ms;
+	e->after_ms = not_empty(one->last.time_ms, one->next.time_ms);
 	e->has_old_gone = true;
 	e->old_gone_after_ms = e->after_ms;
 	e->old_gone_before_ms = e->before_ms;
@@ -224,8 +231,6 @@ by_time(const void *a, const void *b)
 const struct lifetime_event *
 lifetimes_events(struct lifetimes *l, size_t *n)
 {
-	if (is_gone(l, l->gap_last.time_ms))
-		add_gone(l);
 	for (size_t i = 1; i < l->n; i++)
 		add_begin(l, i);
 	for (size_t i = 1; i < l->n; i++)

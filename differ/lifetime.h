@@ -8,8 +8,12 @@
  *   observation before it, its first sighting].
  * - A lifetime has ended when `settle` other observations have followed its last sighting.
  *   ROLLED_BACK: what was observed next after an ended lifetime belongs to an older one.
- * - GONE: nothing was observed for `gone_after_ms` though probed; BACK: observed again. Where the
+ * - GONE: a probe `gone_after_ms` or more after the last observation was in vain as all between.
+ *   Its bracket is (last observed, that probe]: a single probe in vain may be bad luck, so the
+ *   first one says nothing. BACK: observed again; (last observed, observed again]. Where the
  *   series comes back in a new lifetime, the BEGIN is marked `back` and there is no BACK.
+ * - No bracket is empty: of several states at one moment, each is after the last earlier moment
+ *   at which anything was observed, or (where there is none) after the millisecond before.
  *
  * Pure: no store, no clock, no certificate. States and evidence are numbers that the caller gives
  * meaning to. It works on a stream and keeps what lifetimes there are, not the sightings.
@@ -41,6 +45,7 @@ struct lifetime_sighting {
 struct lifetime {
 	struct lifetime_sighting first, last;
 	struct lifetime_sighting before; /* the observation before `first`; none in the first one */
+	int64_t after_ms;		 /* its begin is after this; not in the first one */
 	struct lifetime_sighting next;	 /* the observation after `last`; if has_next */
 	bool has_next;
 	bool back;			  /* it began when the series came back from GONE */
@@ -52,7 +57,7 @@ enum lifetime_kind { LIFETIME_BEGIN, LIFETIME_ROLLED_BACK, LIFETIME_GONE, LIFETI
 
 struct lifetime_event {
 	enum lifetime_kind kind;
-	struct lifetime_sighting old, new; /* GONE: new.evidence is the first failed probe's */
+	struct lifetime_sighting old, new; /* GONE: new is the probe that made it gone */
 	int64_t after_ms, before_ms;	   /* the bracket, half-open: after < it <= before */
 	bool mixed;			   /* BEGIN: the old state is still among what is shown */
 	bool back;			   /* BEGIN: after GONE */
@@ -69,6 +74,9 @@ struct lifetimes {
 	size_t open_n, open_cap;
 	uint64_t observed;
 	size_t current; /* the lifetime of the last observation */
+	int64_t earlier_ms; /* of the last observation before the newest one's moment */
+	bool has_earlier;
+	bool gone;	/* and not yet back */
 	bool gap;	/* probed in vain since the last observation */
 	struct lifetime_sighting gap_first, gap_last;
 	struct lifetime_event *events; /* GONE and BACK as they are found, then all */

@@ -33,36 +33,73 @@ take(struct history *h, const struct lifetime_sighting *s)
 		lifetimes_gap(&h->lifetimes, *s);
 }
 
-/* The moment's sightings in the order of their states' ids; a handful at most. */
-static void
-take_moment(struct history *h)
+static int
+evidence_id(struct history *h, uint32_t evidence, struct hash *id, struct err *err)
 {
-	for (size_t i = 1; i < h->moment_n; i++) {
-		struct lifetime_sighting s = h->moment[i];
-		const struct hash *id = &states_get(h->states, s.state)->id;
-		size_t j = i;
+	struct evidence e;
+	struct buf bytes = {0};
+	int rc;
 
-		for (; j > 0 &&
-		       hash_compare(&states_get(h->states, h->moment[j - 1].state)->id, id) > 0;
-		     j--)
-			h->moment[j] = h->moment[j - 1];
-		h->moment[j] = s;
-	}
-	for (size_t i = 0; i < h->moment_n; i++)
-		take(h, &h->moment[i]);
-	h->moment_n = 0;
+	if ((rc = store_evidence(h->view, evidence, &e, err)) < 0)
+		return rc;
+	evidence_encode(&bytes, &e);
+	*id = hash_sha256(bytes.data, bytes.len);
+	buf_finish(&bytes);
+	evidence_finish(&e);
+	return 0;
 }
 
-static void
-push(struct history *h, const struct lifetime_sighting *s)
+static int
+by_id(const void *a, const void *b)
 {
-	if (h->moment_n > 0 && h->moment[0].time_ms != s->time_ms)
-		take_moment(h);
+	const struct history_moment *x = a, *y = b;
+	int order = hash_compare(&x->state, &y->state);
+
+	return order != 0 ? order : hash_compare(&x->evidence, &y->evidence);
+}
+
+static int
+order_moment(struct history *h, struct err *err)
+{
+	int rc;
+
+	for (size_t i = 0; h->moment_n > 1 && i < h->moment_n; i++) {
+		struct history_moment *m = &h->moment[i];
+
+		m->state = states_get(h->states, m->sighting.state)->id;
+		if ((rc = evidence_id(h, m->sighting.evidence, &m->evidence, err)) < 0)
+			return rc;
+	}
+	if (h->moment_n > 1)
+		qsort(h->moment, h->moment_n, sizeof(*h->moment), by_id);
+	return 0;
+}
+
+static int
+take_moment(struct history *h, struct err *err)
+{
+	int rc = order_moment(h, err);
+
+	for (size_t i = 0; rc == 0 && i < h->moment_n; i++)
+		take(h, &h->moment[i].sighting);
+	h->moment_n = 0;
+	return rc;
+}
+
+static int
+push(struct history *h, const struct lifetime_sighting *s, struct err *err)
+{
+	int rc;
+
+	if (h->moment_n > 0 && h->moment[0].sighting.time_ms != s->time_ms &&
+	    (rc = take_moment(h, err)) < 0)
+		return rc;
 	if (h->moment_n == h->moment_cap) {
 		h->moment_cap = h->moment_cap > 0 ? 2 * h->moment_cap : 4;
 		h->moment = mem_grow(h->moment, h->moment_cap, sizeof(*h->moment));
 	}
-	h->moment[h->moment_n++] = *s;
+	h->moment[h->moment_n++].sighting = *s;
+	return 0;
 }
 
 /* Whether a time is among those to leave out; `at` moves along with the walk. */
@@ -99,14 +136,43 @@ history_read(struct history *h, uint32_t series, int64_t until_ms,
 			continue;
 		if ((rc = states_of_evidence(h->states, s.evidence, &s.state, err)) < 0)
 			break;
-		push(h, &s);
+		if ((rc = push(h, &s, err)) < 0)
+			break;
 	}
 	timeline_finish(&timeline);
-	if (rc < 0)
+	if (rc < 0 || (rc = take_moment(h, err)) < 0)
 		return rc;
-	take_moment(h);
 	*events = lifetimes_events(&h->lifetimes, n);
 	return 0;
+}
+
+/* Of the sightings of one moment that which history_read() takes last: 1, or 0: none observed. */
+static int
+last_of_moment(struct history *h, uint32_t series, int64_t time_ms,
+    struct lifetime_sighting *sighting, struct err *err)
+{
+	struct timeline timeline;
+	struct sighting s;
+	int rc;
+
+	h->moment_n = 0;
+	if ((rc = timeline_init(&timeline, h->view, series, SERIES_PROBE, time_ms, time_ms + 1,
+		 err)) < 0)
+		return rc;
+	while ((rc = timeline_next(&timeline, &s, err)) > 0) {
+		struct lifetime_sighting one = {.time_ms = s.time_ms, .evidence = s.evidence};
+
+		if ((rc = states_of_evidence(h->states, one.evidence, &one.state, err)) < 0)
+			break;
+		if (states_get(h->states, one.state)->observed && (rc = push(h, &one, err)) < 0)
+			break;
+	}
+	timeline_finish(&timeline);
+	if (rc < 0 || h->moment_n == 0 || (rc = order_moment(h, err)) < 0)
+		return rc;
+	*sighting = h->moment[h->moment_n - 1].sighting;
+	h->moment_n = 0;
+	return 1;
 }
 
 int
@@ -117,12 +183,8 @@ history_last_observed(struct history *h, uint32_t series, int64_t before_ms,
 	int rc;
 
 	while ((rc = timeline_last(h->view, series, SERIES_PROBE, before_ms, &s, err)) > 0) {
-		*sighting =
-		    (struct lifetime_sighting){.time_ms = s.time_ms, .evidence = s.evidence};
-		if ((rc = states_of_evidence(h->states, s.evidence, &sighting->state, err)) < 0)
+		if ((rc = last_of_moment(h, series, s.time_ms, sighting, err)) != 0)
 			return rc;
-		if (states_get(h->states, sighting->state)->observed)
-			return 1;
 		before_ms = s.time_ms;
 	}
 	return rc;

@@ -1,6 +1,7 @@
 /*
  * history: the events of a series (lifetime.h), read from the store. Sightings of one moment are
- * taken in the order of their states' ids, so that the order of arrival changes nothing.
+ * taken in the order of their states' ids, of one state in that of their evidence's SHA-256, so
+ * that the order of arrival changes nothing.
  */
 #ifndef MX509_HISTORY_H
 #define MX509_HISTORY_H
@@ -8,11 +9,16 @@
 #include "lifetime.h"
 #include "state.h"
 
+struct history_moment {
+	struct lifetime_sighting sighting;
+	struct hash state, evidence; /* set where there is more than one */
+};
+
 struct history {
 	struct store_view *view;
 	struct states *states;
 	struct lifetimes lifetimes;	  /* of the series that was read last */
-	struct lifetime_sighting *moment; /* the sightings of one moment, to be put in order */
+	struct history_moment *moment; /* the sightings of one moment, to be put in order */
 	size_t moment_n, moment_cap;
 };
 

@@ -91,7 +91,8 @@ static struct state
 state_of(const struct evidence *e)
 {
 	struct state state = {.outcome = e->outcome, .observed = evidence_is_observed(e)};
-	char named[128];
+	const char *status = e->reported_status, *signature = e->server_signature;
+	struct buf named = {0};
 
 	if (e->chain_n > 0) {
 		state.has_chain = true;
@@ -99,16 +100,17 @@ state_of(const struct evidence *e)
 		state.chain = state.id = hash_chain(e->chain, e->chain_n);
 		return state;
 	}
-	if (e->reported_status != NULL && e->server_signature != NULL)
-		snprintf(state.words, sizeof(state.words), "%.46s, %.46s", e->reported_status,
-		    e->server_signature);
-	else if (e->reported_status != NULL)
-		snprintf(state.words, sizeof(state.words), "%.90s", e->reported_status);
-	else
+	if (status == NULL) {
 		snprintf(state.words, sizeof(state.words), "%s", outcome_name(e->outcome));
-	snprintf(named, sizeof(named), "%s:%s", e->reported_status != NULL ? "reported" : "outcome",
-	    state.words);
-	state.id = hash_sha256(named, strlen(named));
+		buf_printf(&named, "outcome\n%s", state.words);
+	} else {
+		snprintf(state.words, sizeof(state.words), "%s%s%s", status,
+		    signature != NULL ? ", " : "", signature != NULL ? signature : "");
+		buf_printf(&named, "reported\n%zu %s\n%s", strlen(status), status,
+		    signature != NULL ? signature : "");
+	}
+	state.id = hash_sha256(named.data, named.len);
+	buf_finish(&named);
 	return state;
 }
 

@@ -20,8 +20,8 @@ struct state {
 	struct hash chain; /* the chain id */
 	struct hash leaf;  /* SHA-256 of its first certificate */
 	enum outcome outcome;
-	char
-	    words[96]; /* for people: "starttls-not-offered", "Untrusted, RSA-PSS"; "" of a chain */
+	/* For people, not escaped: "starttls-not-offered", "Untrusted, RSA-PSS"; "" of a chain. */
+	char words[2 * LIMIT_WORD + 4];
 };
 
 struct states;

@@ -22,6 +22,7 @@ struct changes {
 	struct change *list;
 	size_t n, cap;
 	struct difference differences[FIELD_N];
+	size_t ignored_n; /* that were left out of them by --ignore */
 	struct buf der, scratch;
 };
 
@@ -102,13 +103,17 @@ leave_out(struct changes *c, size_t n, bool both_chains)
 {
 	size_t kept = 0;
 
+	c->ignored_n = 0;
 	for (size_t i = 0; i < n; i++) {
 		enum field field = c->differences[i].field;
 		enum field_source source = field_table[field].source;
 
-		if (c->rules.ignored[field] ||
-		    (!both_chains && (source == SOURCE_CERTIFICATE || source == SOURCE_CHAIN)))
+		if (!both_chains && (source == SOURCE_CERTIFICATE || source == SOURCE_CHAIN))
 			continue;
+		if (c->rules.ignored[field]) {
+			c->ignored_n++;
+			continue;
+		}
 		c->differences[kept++] = c->differences[i];
 	}
 	return kept;
@@ -203,10 +208,11 @@ hash_fields(struct changes *c, const struct transition *t)
 		append_value(&c->scratch, d->old);
 		append_value(&c->scratch, d->new);
 	}
-	buf_append(&c->scratch, t->old_state->has_chain ? "" : (const char *)t->old_state->id.bytes,
-	    t->old_state->has_chain ? 0 : HASH_LEN);
-	buf_append(&c->scratch, t->new_state->has_chain ? "" : (const char *)t->new_state->id.bytes,
-	    t->new_state->has_chain ? 0 : HASH_LEN);
+	/* Without a certificate the state says it all. */
+	if (facts_certificate(t->old) == NULL)
+		buf_append(&c->scratch, t->old_state->id.bytes, HASH_LEN);
+	if (facts_certificate(t->new) == NULL)
+		buf_append(&c->scratch, t->new_state->id.bytes, HASH_LEN);
 	return hash_sha256(c->scratch.data, c->scratch.len);
 }
 
@@ -240,7 +246,15 @@ add(struct changes *c)
 	return &c->list[c->n++];
 }
 
-/* 1; 0 where all that differs between two chains is ignored. */
+/* Whether all that differs between two chains is to be ignored. */
+static bool
+is_ignored(const struct changes *c, const struct transition *t)
+{
+	return t->differences_n == 0 && c->ignored_n > 0 && t->event->kind == LIFETIME_BEGIN &&
+	       t->old_state->has_chain && t->new_state->has_chain;
+}
+
+/* 1; 0 where it is ignored. */
 static int
 describe(struct changes *c, uint32_t number, const struct series *series,
     const struct lifetime_event *event, struct change *change, struct err *err)
@@ -258,8 +272,7 @@ describe(struct changes *c, uint32_t number, const struct series *series,
 	change->severity = classify_severity(change->classes, t.differences, t.differences_n);
 	change->fields = hash_fields(c, &t);
 	identify(c, change, series, &t);
-	return t.differences_n > 0 || change->classes != 0 || event->kind != LIFETIME_BEGIN ||
-	       !t.old_state->has_chain;
+	return !is_ignored(c, &t);
 }
 
 int
@@ -292,7 +305,7 @@ changes_between(struct changes *c, uint32_t number, const struct series *series,
 	if ((rc = history_last_observed(&c->history, number, from_ms + 1, &event.old, err)) <= 0 ||
 	    (rc = history_last_observed(&c->history, number, to_ms + 1, &event.new, err)) <= 0)
 		return rc;
-	if (event.old.state == event.new.state)
+	if (event.old.state == event.new.state || event.old.time_ms == event.new.time_ms)
 		return 0;
 	event.after_ms = event.old.time_ms;
 	event.before_ms = event.new.time_ms;

@@ -295,7 +295,7 @@ static bool
 reissue(const struct transition *t)
 {
 	return both_leaves(t) && hash_compare(&t->old_state->leaf, &t->new_state->leaf) != 0 &&
-	       same(t, FIELD_SPKI_SHA256) && same(t, FIELD_NOT_AFTER);
+	       get(t->new, FIELD_SPKI_SHA256)->kind == VALUE_TEXT && same(t, FIELD_SPKI_SHA256) && same(t, FIELD_NOT_AFTER);
 }
 
 static bool

@@ -260,22 +260,25 @@ take_cell(struct buf *b)
 static void
 append_subject(struct buf *out, const struct value *subject)
 {
-	const char *p, *end;
+	const char *p, *end, *next;
 
 	if (subject->kind != VALUE_TEXT) {
 		out_text_value(out, subject);
 		return;
 	}
 	end = subject->text + subject->len;
-	for (p = subject->text; p + 3 < end; p++)
-		if (memcmp(p, "CN=", 3) == 0 && (p == subject->text || p[-1] == ','))
-			break;
-	if (p + 3 >= end) {
-		text_escape(out, subject->text, subject->len);
+	for (p = subject->text; p < end; p = next) {
+		const char *part_end = p;
+
+		while (part_end < end && *part_end != ',' && *part_end != '+')
+			part_end += *part_end == '\\' && part_end + 1 < end ? 2 : 1;
+		next = part_end < end ? part_end + 1 : end;
+		if (part_end - p < 3 || memcmp(p, "CN=", 3) != 0)
+			continue;
+		text_escape(out, p + 3, (size_t)(part_end - p) - 3);
 		return;
 	}
-	for (p += 3; p < end && *p != ','; p++)
-		text_escape(out, p, 1 + (*p == '\\' && p + 1 < end));
+	text_escape(out, subject->text, subject->len);
 }
 
 static void
@@ -325,7 +328,8 @@ out_history_state(struct out_table *table, struct changes *changes, const struct
 		if (classify_is_sentinel(facts))
 			row->severity = SEVERITY_CRITICAL;
 	} else {
-		row->cell[3] = mem_strdup(state->words);
+		text_escape(&b, state->words, strlen(state->words));
+		row->cell[3] = take_cell(&b);
 		row->cell[4] = mem_strdup("-");
 		row->cell[5] = mem_strdup("-");
 		row->severity = SEVERITY_WARNING;

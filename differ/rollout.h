@@ -5,7 +5,9 @@
  * Changes are linked where they lead to the same new state with a class in common, or have the
  * same fields from-to, in one group, under the same SNI variant and offer, and not further apart
  * than the window's gap. A series converts once in a window: where it does so again, another
- * window begins. A renewal that no other series shares is none.
+ * window begins. What one outage takes away, or its end brings back, is one window whatever the
+ * addresses show. Renewals to different leaves are none: neither one that no other address shares,
+ * unless others still show the old certificate as if they waited for the same new one.
  *
  * Borrows the struct changes. Not thread-safe.
  */
@@ -45,6 +47,7 @@ struct rollout {
 	size_t converted, mixed, total; /* of the N */
 	struct rollout_member *members; /* in order of conversion, then those that show the old */
 	size_t members_n;
+	bool elsewhere;	     /* one of the N that has not changed is at another address */
 	struct change first; /* an example: the change that came first */
 	struct hash *common; /* change_difference_hash() of the fields that all share from-to */
 	size_t common_n;
@@ -54,7 +57,7 @@ struct rollouts;
 struct rollouts *rollouts_create(struct changes *changes, enum rollout_group group, int64_t gap_ms);
 void rollouts_destroy(struct rollouts *rollouts); /* accepts NULL */
 
-/* A series with its changes, if any (they are copied). */
+/* A series with its changes, if any (they are copied), just after changes_read() of it. */
 void rollouts_add(struct rollouts *rollouts, uint32_t number, const struct series *series,
     const struct change *list, size_t n);
 

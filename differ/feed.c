@@ -11,13 +11,20 @@ struct arrivals {
 	size_t n, cap;
 };
 
+struct feed_id {
+	char id[CHANGE_ID_LEN + 1];
+};
+
 struct feed {
 	struct query *query;
 	struct arrivals arrivals;
 	int64_t *times_ms; /* of one series */
 	size_t times_cap;
 	struct change *before; /* as it stood at the cursor */
+	bool *over;	       /* of each: it is no more, and nothing has taken its place yet */
 	size_t before_n, before_cap;
+	struct feed_id *ids; /* of one picture, sorted */
+	size_t ids_cap;
 	feed_each *each;
 	void *ctx;
 };
@@ -97,57 +104,87 @@ find_arrivals(const struct arrivals *a, uint32_t series)
 	return low;
 }
 
-static bool
-has_id(const struct change *list, size_t n, const char *id)
+static int
+by_id(const void *a, const void *b)
 {
+	return strcmp(a, b);
+}
+
+static void
+sort_ids(struct feed *f, const struct change *list, size_t n)
+{
+	if (n > f->ids_cap) {
+		f->ids_cap = n;
+		f->ids = mem_grow(f->ids, n, sizeof(*f->ids));
+	}
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i].id, id) == 0)
-			return true;
-	return false;
+		memcpy(f->ids[i].id, list[i].id, sizeof(f->ids[i].id));
+	if (n > 0)
+		qsort(f->ids, n, sizeof(*f->ids), by_id);
+}
+
+static bool
+has_id(const struct feed *f, size_t n, const char *id)
+{
+	return n > 0 && bsearch(id, f->ids, n, sizeof(*f->ids), by_id) != NULL;
 }
 
 /* An old change that is no more and led to the same state: what the new one takes the place of.
- * It is taken once. */
-static const char *
-take_revised(
-    struct feed *f, bool *taken, const struct change *now, const struct change *list, size_t n)
+ * It is taken once; *from is where to look from, for those that were taken in order. */
+static const struct change *
+take_revised(struct feed *f, const struct change *now, size_t *from)
 {
-	for (size_t i = 0; i < f->before_n; i++) {
+	while (*from < f->before_n && !f->over[*from])
+		(*from)++;
+	for (size_t i = *from; i < f->before_n; i++) {
 		const struct change *old = &f->before[i];
 
-		if (taken[i] || old->event.kind != now->event.kind ||
-		    old->event.new.state != now->event.new.state || has_id(list, n, old->id))
+		if (!f->over[i] || old->event.kind != now->event.kind ||
+		    old->event.new.state != now->event.new.state)
 			continue;
-		taken[i] = true;
-		return old->id;
+		f->over[i] = false;
+		return old;
 	}
 	return NULL;
+}
+
+static int
+retract(struct feed *f, const struct series *series, const struct change *old, struct err *err)
+{
+	struct feed_event event = {.series = series, .retracted = old->id};
+
+	return query_takes_change(f->query, old) ? f->each(f->ctx, &event, err) : 0;
 }
 
 static int
 emit(struct feed *f, const struct series *series, const struct change *list, size_t n,
     struct err *err)
 {
-	bool *taken = mem_zero(f->before_n, sizeof(*taken));
+	size_t from = 0;
 	int rc = 0;
 
+	sort_ids(f, list, n);
+	for (size_t i = 0; i < f->before_n; i++)
+		f->over[i] = !has_id(f, n, f->before[i].id);
+	sort_ids(f, f->before, f->before_n);
 	for (size_t i = 0; rc >= 0 && i < n; i++) {
 		struct feed_event event = {.change = &list[i], .series = series};
+		const struct change *old;
 
-		if (has_id(f->before, f->before_n, list[i].id))
+		if (has_id(f, f->before_n, list[i].id))
 			continue;
-		event.revises = take_revised(f, taken, &list[i], list, n);
+		/* What the filters did not let through, the reader has not seen. */
+		if ((old = take_revised(f, &list[i], &from)) != NULL &&
+		    query_takes_change(f->query, old))
+			event.revises = old->id;
 		if (query_takes_change(f->query, &list[i]))
 			rc = f->each(f->ctx, &event, err);
+		else if (event.revises != NULL)
+			rc = retract(f, series, old, err);
 	}
-	for (size_t i = 0; rc >= 0 && i < f->before_n; i++) {
-		struct feed_event event = {.series = series, .retracted = f->before[i].id};
-
-		if (!taken[i] && !has_id(list, n, f->before[i].id) &&
-		    query_takes_change(f->query, &f->before[i]))
-			rc = f->each(f->ctx, &event, err);
-	}
-	free(taken);
+	for (size_t i = 0; rc >= 0 && i < f->before_n; i++)
+		if (f->over[i])
+			rc = retract(f, series, &f->before[i], err);
 	return rc;
 }
 
@@ -157,6 +194,7 @@ keep_before(struct feed *f, const struct change *list, size_t n)
 	if (n > f->before_cap) {
 		f->before_cap = n;
 		f->before = mem_grow(f->before, n, sizeof(*f->before));
+		f->over = mem_grow(f->over, n, sizeof(*f->over));
 	}
 	if (n > 0)
 		memcpy(f->before, list, n * sizeof(*list));
@@ -207,5 +245,7 @@ out:
 	free(f.arrivals.list);
 	free(f.times_ms);
 	free(f.before);
+	free(f.over);
+	free(f.ids);
 	return rc;
 }

@@ -156,8 +156,8 @@ last_of_moment(struct history *h, uint32_t series, int64_t time_ms,
 	int rc;
 
 	h->moment_n = 0;
-	if ((rc = timeline_init(&timeline, h->view, series, SERIES_PROBE, time_ms, time_ms + 1,
-		 err)) < 0)
+	if ((rc = timeline_init(
+		 &timeline, h->view, series, SERIES_PROBE, time_ms, time_ms + 1, err)) < 0)
 		return rc;
 	while ((rc = timeline_next(&timeline, &s, err)) > 0) {
 		struct lifetime_sighting one = {.time_ms = s.time_ms, .evidence = s.evidence};

@@ -8,6 +8,7 @@ Leaving the block ends every process that the lab started (by its id) and remove
 Each process is also told to end if this one is killed outright.
 """
 import contextlib
+import ctypes
 import os
 import pwd
 import random
@@ -20,6 +21,7 @@ import time
 
 # Below the ephemeral range, so that no outgoing connection takes a port between look and use.
 PORTS = range(20000, 32000)
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 class LabError(Exception):
@@ -68,6 +70,42 @@ def end(process, seconds=5):
             process.wait(seconds)
 
 
+def _processes():
+    """(process id, its parent's, its group's) of everything that runs."""
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(OSError):
+            with open(f'/proc/{pid}/stat', encoding='latin-1') as f:
+                _, parent, group = f.read().rpartition(')')[2].split()[:3]
+            yield int(pid), int(parent), int(group)
+
+
+def _family(leader):
+    """Those of the leader's group, and what any of them forked."""
+    everything = list(_processes())
+    found = [pid for pid, _, group in everything if group == leader]
+    for ancestor in found:
+        found += [pid for pid, parent, _ in everything if parent == ancestor and pid not in found]
+    return set(found) - {leader}
+
+
+def end_family(process):
+    """Ends a server and sees that what it forked is gone, too: its orphans are ours by now."""
+    family = _family(process.pid)
+    end(process)
+    deadline = time.monotonic() + 5
+    while family := {p for p in family | _family(process.pid) if os.path.exists(f'/proc/{p}')}:
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                if time.monotonic() > deadline:
+                    os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.01)
+
+
+def _adopt_orphans():
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def _stop(number, _frame):
     raise SystemExit(128 + number)
 
@@ -76,6 +114,7 @@ class Lab:
     def __init__(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
+        _adopt_orphans()
         self.dir = tempfile.mkdtemp(prefix='mx509-lab-')
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
@@ -125,8 +164,8 @@ class Lab:
         argv = self.as_server(argv) if drop else ['setpriv', '--pdeathsig=TERM', '--', *argv]
         with open(self.path(name + '.out'), 'ab') as out:
             process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out,
-                                       stderr=out, cwd=self.dir)
-        self._stack.callback(end, process)
+                                       stderr=out, cwd=self.dir, process_group=0)
+        self._stack.callback(end_family, process)
         return process
 
     def output(self, name):

@@ -84,6 +84,19 @@ resolve_parts(struct cert *c)
 	resolve(c, &c->unread_extensions);
 }
 
+/* An element of which the end may be cut off: what is there of it is read. */
+static bool
+expect_clamped(
+    struct der *d, struct cursor *in, uint8_t id, struct tlv *out, const struct place *at)
+{
+	bool there;
+
+	d->clamp = true;
+	there = der_expect(d, in, id, 0, out, at);
+	d->clamp = false;
+	return there;
+}
+
 /* ---- parts ------------------------------------------------------------------------------- */
 
 static void
@@ -241,6 +254,18 @@ take_key(struct cert *c, struct cursor *in)
 		key_check(d, c, at);
 }
 
+/* Whether an optional element of the end of the signed part is known not to be there: all before
+ * it was reached, and another that may follow stands there, or an end that is none of a cut. */
+static bool
+is_absent(const struct cert *c, const struct cursor *in, uint8_t id)
+{
+	if (c->part[CERT_KEY].whole.p == NULL)
+		return false;
+	if (der_at_end(in))
+		return !c->cut;
+	return *in->p > id && *in->p <= (DER_CONTEXT_CONSTRUCTED | 3);
+}
+
 static void
 take_unique_id(struct cert *c, struct cursor *in, enum cert_part part, uint8_t id)
 {
@@ -249,7 +274,7 @@ take_unique_id(struct cert *c, struct cursor *in, enum cert_part part, uint8_t i
 	unsigned unused;
 	struct tlv t;
 
-	if (der_at_end(in) || (*in->p > id && *in->p <= (DER_CONTEXT_CONSTRUCTED | 3))) {
+	if (is_absent(c, in, id)) {
 		c->part[part].state = PART_ABSENT;
 		return;
 	}
@@ -380,21 +405,22 @@ take_extensions(struct cert *c, struct cursor *in)
 	struct cursor inner;
 	struct tlv outer, list;
 
-	if (der_at_end(in)) {
+	if (is_absent(c, in, DER_CONTEXT_CONSTRUCTED | 3)) {
 		c->part[CERT_EXTENSIONS].state = PART_ABSENT;
 		return;
 	}
-	if (!der_optional(d, in, DER_CONTEXT_CONSTRUCTED | 3, &outer, &place_extensions)) {
-		part_malformed(&c->part[CERT_EXTENSIONS], before);
+	if (der_at_end(in) || *in->p != (DER_CONTEXT_CONSTRUCTED | 3) ||
+	    !expect_clamped(d, in, DER_CONTEXT_CONSTRUCTED | 3, &outer, &place_extensions))
 		return;
-	}
 	c->part[CERT_EXTENSIONS].whole = outer.whole;
 	if (c->version < 3)
 		der_fault(d, FAULT_NOT_DER, &place_extensions, outer.whole.p,
 		    "extensions in a certificate of a version before 3: RFC 5280 4.1.2.9");
 	inner = cursor_of(outer.value);
-	if (der_expect(d, &inner, DER_SEQUENCE, 0, &list, &place_extensions)) {
+	if (expect_clamped(d, &inner, DER_SEQUENCE, &list, &place_extensions)) {
 		c->part[CERT_EXTENSIONS].state = PART_OK;
+		if (faults_so_far(c) > before)
+			part_malformed(&c->unread_extensions, before);
 		read_extensions(c, &list);
 		der_end(d, &inner, &place_extensions);
 	} else {
@@ -438,26 +464,17 @@ take_signature(struct cert *c, struct cursor *in)
 	part_done(c, &c->part[CERT_SIGNATURE], before);
 }
 
-/* A SEQUENCE of which the end may be cut off: what is there of it is read. */
-static bool
-expect_clamped(struct der *d, struct cursor *in, struct tlv *out, const struct place *at)
-{
-	bool there;
-
-	d->clamp = true;
-	there = der_expect(d, in, DER_SEQUENCE, 0, out, at);
-	d->clamp = false;
-	return there;
-}
-
 static void
 read_certificate(struct cert *c, const struct tlv *top)
 {
 	struct cursor in = cursor_of(top->value);
+	size_t before = faults_so_far(c);
 	struct tlv tbs;
 
-	if (expect_clamped(&c->der_state, &in, &tbs, &place_tbs))
+	if (expect_clamped(&c->der_state, &in, DER_SEQUENCE, &tbs, &place_tbs)) {
+		c->cut = faults_so_far(c) > before;
 		read_tbs(c, &tbs);
+	}
 	take_algorithm(c, &in, CERT_OUTER_ALGORITHM, DER_BIT_STRING, &c->outer);
 	take_signature(c, &in);
 	der_end(&c->der_state, &in, NULL);
@@ -481,7 +498,7 @@ cert_init(struct cert *c, const void *der, size_t len, bool aux)
 	} else if (len == 0 || *in.p != DER_SEQUENCE) {
 		der_fault(&c->der_state, FAULT_MALFORMED, NULL, in.p,
 		    "no certificate, neither PEM nor DER: RFC 5280 4.1");
-	} else if (expect_clamped(&c->der_state, &in, &top, NULL)) {
+	} else if (expect_clamped(&c->der_state, &in, DER_SEQUENCE, &top, NULL)) {
 		c->certificate = top.whole;
 		read_certificate(c, &top);
 		if (!aux)

@@ -64,6 +64,7 @@ struct cert {
 	struct span der;
 	struct span certificate; /* the outer SEQUENCE; der less what trails */
 	struct span tbs;
+	bool cut; /* the signed part ends before its length says so */
 	struct part part[CERT_PARTS];
 
 	int64_t version; /* as in text: 1, 2, 3 */

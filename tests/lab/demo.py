@@ -132,10 +132,8 @@ def ask(folder, store):
     say()
     say(bold('4. What changed,') + ' on which address, from what to what, between when and when?')
     run(command('mxdiff', 'log', *where))
-    say()
     say(bold('5. How far has it come?') + ' The roll-out as a whole:')
     run(command('mxdiff', 'windows', *where))
-    say()
     say(bold('6. The evidence,') + ' as files: one PEM a distinct chain, a manifest, checksums:')
     out = os.path.join(folder, 'export')
     run(command('mxstore', 'export', 'pem', '--at', 'now', '--out', relative(out), *where))
@@ -160,6 +158,8 @@ def main():
         sys.exit('usage: demo.py FOLDER')
     folder = os.path.abspath(sys.argv[1])
     began = time.monotonic()
+    if not os.path.exists(programs.path('mxdiff')):
+        sys.exit('demo: the programs are not built yet: ./dev demo builds them')
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     try:
@@ -172,7 +172,8 @@ def main():
         sys.exit('demo: interrupted; servers ended')
     say(bold(f'{time.monotonic() - began:.0f} s.') + ' The servers are gone; the store stays in '
         f'{relative(folder)}/store, the CA in {relative(folder)}/ca.')
-    say(f'Repeat the commands of 3 to 6 from {TOP}, or ask more: mxdiff --help')
+    say(f'Repeat the commands of 3 to 6 in {TOP}, or ask more: '
+        f'{relative(programs.path("mxdiff"))} --help')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,269 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "differ/diff.h"
+#include "differ/explain.h"
+#include "differ/out_json.h"
+#include "differ/out_text.h"
+#include "sample.h"
+
+struct pair {
+	struct buf der; /* of the original, to be changed */
+	struct facts *old, *new;
+	struct difference d[FIELD_N];
+	size_t n;
+};
+
+static void
+pair_begin(struct pair *p, const char *name)
+{
+	memset(p, 0, sizeof(*p));
+	p->der = sample_der(name);
+	p->old = facts_of_certificate(p->der.data, p->der.len);
+}
+
+static void
+pair_compare(struct pair *p)
+{
+	p->new = facts_of_certificate(p->der.data, p->der.len);
+	p->n = diff_facts(p->old, p->new, p->d);
+}
+
+static void
+pair_finish(struct pair *p)
+{
+	facts_destroy(p->old);
+	facts_destroy(p->new);
+	buf_finish(&p->der);
+}
+
+static const struct difference *
+difference_in(const struct pair *p, enum field field)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->d[i].field == field)
+			return &p->d[i];
+	}
+	fail_msg("%s is not told", field_table[field].name);
+	return NULL;
+}
+
+static void
+assert_text(const struct pair *p, enum field field, const char *text)
+{
+	struct buf out = {0};
+
+	out_text_differences(&out, difference_in(p, field), 1, 0, false);
+	assert_string_equal(buf_text(&out), text);
+	buf_finish(&out);
+}
+
+static void
+test_nothing(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	pair_compare(&p);
+	assert_int_equal(p.n, 0);
+	pair_finish(&p);
+}
+
+static void
+test_meaning(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	sample_change(&p.der, "300101000000Z", "310101000000Z", 13, 0);
+	sample_change(&p.der, "\x90\x76\x89\x18", "\x90\x76\x89\x19", 4, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 2);
+	assert_text(&p, FIELD_NOT_AFTER,
+	    "not after                   2030-01-01 00:00:00 UTC → 2031-01-01 00:00:00 UTC (365 d "
+	    "later)\n");
+	assert_text(&p, FIELD_SERIAL,
+	    "serial number               90768918E93393A0 → 90768919E93393A0\n");
+	assert_false(p.d[0].encoding_only);
+	pair_finish(&p);
+}
+
+static void
+test_names_by_rdn(void **state)
+{
+	struct pair p;
+	struct explanation e;
+	struct arena arena = {0};
+
+	pair_begin(&p, "incident/invalid2.pem");
+	sample_change(&p.der, "invalid2.invalid", "invalid3.invalid", 16, 1);
+	pair_compare(&p);
+	assert_int_equal(p.n, 2); /* and self-signed no longer */
+	explain(&arena, difference_in(&p, FIELD_SUBJECT), &e);
+	assert_int_equal(e.kind, EXPLANATION_SET);
+	assert_int_equal(e.removed->n, 1);
+	assert_string_equal(e.removed->items[0].text, "CN=invalid2.invalid");
+	assert_int_equal(e.added->n, 1);
+	assert_string_equal(e.added->items[0].text, "CN=invalid3.invalid");
+	assert_false(difference_in(&p, FIELD_SELF_SIGNED)->new->truth);
+	arena_finish(&arena);
+	pair_finish(&p);
+}
+
+static void
+test_sets(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	/* keyCertSign becomes cRLSign */
+	sample_change(&p.der, "\x03\x02\x02\xa4", "\x03\x02\x01\xa2", 4, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_text(&p, FIELD_KEY_USAGE,
+	    "key usage                   - keyCertSign\n                            + cRLSign\n");
+	pair_finish(&p);
+}
+
+/* The type of a string, the order in a list that is a set: no difference of meaning. */
+static void
+test_encoding_only(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	sample_change(&p.der, "\x13\x10invalid2", "\x0c\x10invalid2", 10, 1);
+	pair_compare(&p);
+	assert_int_equal(difference_in(&p, FIELD_SUBJECT)->encoding_only, true);
+	assert_int_equal(difference_in(&p, FIELD_SUBJECT)->severity, SEVERITY_INFO);
+	pair_finish(&p);
+
+	pair_begin(&p, "incident/invalid2.pem");
+	sample_change(&p.der, "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02",
+	    "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 20, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.d[0].field, FIELD_EXTENDED_KEY_USAGE);
+	assert_true(p.d[0].encoding_only);
+	pair_finish(&p);
+}
+
+static void
+test_encoded_default(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	/* CA:TRUE as 01, not FF: BER that says the same */
+	sample_change(&p.der, "\x30\x03\x01\x01\xff", "\x30\x03\x01\x01\x01", 5, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.d[0].field, FIELD_BASIC_CONSTRAINTS);
+	assert_true(p.d[0].encoding_only);
+	pair_finish(&p);
+}
+
+static void
+test_residual(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	p.der.data[p.der.len - 1] ^= 1; /* the signature alone */
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.d[0].field, FIELD_DER_RESIDUAL);
+	assert_int_equal(p.d[0].new->n, 1);
+	assert_memory_equal(p.d[0].new->items[0].text, "signatureValue sha256:", 22);
+	pair_finish(&p);
+}
+
+static void
+test_trailing_octets(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "incident/invalid2.pem");
+	buf_append_byte(&p.der, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.d[0].field, FIELD_DER_RESIDUAL);
+	pair_finish(&p);
+}
+
+/* An extension that we do not read: by its hash; the row that lists them tells it. */
+static void
+test_unread_extension(void **state)
+{
+	struct pair p;
+
+	pair_begin(&p, "certificates/unknown-critical-extension.pem");
+	sample_change(&p.der, "\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x01",
+	    "\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x09", 10, 0);
+	pair_compare(&p);
+	assert_int_equal(p.n, 1);
+	assert_int_equal(p.d[0].field, FIELD_EXTENSIONS);
+	pair_finish(&p);
+}
+
+static void
+test_key_replaced(void **state)
+{
+	struct pair p;
+	struct buf out = {0};
+
+	pair_begin(&p, "incident/invalid2.pem");
+	facts_destroy(p.old);
+	p.old = sample_facts("certificates/ec-secp256k1.pem");
+	pair_compare(&p);
+	assert_int_equal(difference_in(&p, FIELD_KEY_BITS)->new->number, 2048);
+	out_text_differences(&out, difference_in(&p, FIELD_SPKI_SHA256), 1, 4, false);
+	assert_non_null(strstr(buf_text(&out), "(the key was replaced)"));
+	buf_finish(&out);
+	pair_finish(&p);
+}
+
+/* What nobody knows differs in nothing from what is known. */
+static void
+test_unknown_leaf(void **state)
+{
+	struct buf leaf = sample_der("incident/invalid2.pem");
+	struct evidence e = {.outcome = OUTCOME_SUCCESS, .tls_alert = -1, .tls_version = "TLSv1.2"};
+	struct facts *with = facts_of_evidence(&e, leaf.data, leaf.len), *without;
+	struct difference d[FIELD_N];
+
+	e.tls_version = "TLSv1.3";
+	without = facts_of_evidence(&e, NULL, 0);
+	assert_int_equal(diff_facts(without, with, d), 1);
+	assert_int_equal(d[0].field, FIELD_TLS_VERSION);
+	assert_int_equal(diff_facts(with, without, d), 1);
+	facts_destroy(with);
+	facts_destroy(without);
+	buf_finish(&leaf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_nothing),
+	    cmocka_unit_test(test_meaning),
+	    cmocka_unit_test(test_names_by_rdn),
+	    cmocka_unit_test(test_sets),
+	    cmocka_unit_test(test_encoding_only),
+	    cmocka_unit_test(test_encoded_default),
+	    cmocka_unit_test(test_residual),
+	    cmocka_unit_test(test_trailing_octets),
+	    cmocka_unit_test(test_unread_extension),
+	    cmocka_unit_test(test_key_replaced),
+	    cmocka_unit_test(test_unknown_leaf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

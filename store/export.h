@@ -25,7 +25,8 @@ struct export_counts {
 typedef bool export_tick(void *ctx, const struct export_counts *counts);
 
 /* In the order of CONTRACT; of equal times by the bytes of their lines. DNS follows the probes of
- * its host. A certificate stands before its first use. */
+ * its host. A certificate stands before its first use; where all is exported, those that nothing
+ * uses stand at the end, in the order of their names. */
 int export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
     export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
 

@@ -173,6 +173,47 @@ export_series(struct exporter *x, const struct export_filter *filter, uint32_t n
 	return rc != 0 ? rc : flush(x, err);
 }
 
+/* Certificates that no observation has named yet, in the order of their names. */
+static int
+put_unnamed(struct exporter *x, struct err *err)
+{
+	struct db_cursor *cursor = db_cursor_open(x->view->txn, DB_CERT_ID, err);
+	uint64_t unknown = x->counts->unknown;
+	struct db_bytes key, value;
+	struct hash name;
+	int rc;
+
+	if (cursor == NULL)
+		return ERR_SYSTEM;
+	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
+	while (rc > 0) {
+		if (key.len != HASH_LEN)
+			rc = err_set(err, ERR_DAMAGED,
+			    "%s: damaged: sub-database cert_id: a key that is no hash",
+			    store_dir(x->view->store));
+		else
+			memcpy(name.bytes, key.p, HASH_LEN);
+		if (rc > 0)
+			rc = put_certificate(x, &name, err);
+		if (rc == 0)
+			rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err);
+	}
+	/* One that nobody names and nobody has brought is missed by nobody. */
+	x->counts->unknown = unknown;
+	db_cursor_close(cursor);
+	return rc;
+}
+
+static bool
+is_all(const struct export_filter *f)
+{
+	const struct series_filter *s = &f->series;
+
+	return s->kind == 0 && s->under == NULL && s->host == NULL && s->address.family == 0 &&
+	       s->sni == 0 && s->vantage == NULL && f->from_ms == INT64_MIN &&
+	       f->to_ms == INT64_MAX;
+}
+
 int
 export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
     export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
@@ -189,6 +230,8 @@ export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *
 		counts->series++;
 		rc = export_series(&x, filter, number, &series, tick, ctx, err);
 	}
+	if (rc == 0 && is_all(filter))
+		rc = put_unnamed(&x, err);
 	if (rc == 0 && fflush(out) != 0)
 		rc = err_system(err, errno, "the export cannot be written");
 	series_walk_close(walk);

@@ -230,6 +230,46 @@ test_jsonl(void **state)
 	buf_finish(&b);
 }
 
+/* A certificate whose observation is in another corpus must not get lost between the two. */
+static void
+test_merge(void **state)
+{
+	struct import_counts counts = {0};
+	struct complaints complaints = {0};
+	struct import_hooks hooks = {complain, NULL, &complaints};
+	struct buf whole = {0}, half = {0}, merged = {0};
+	struct corpus part = {0};
+	struct store *store, *target;
+	struct err err = {0};
+	struct pair pair;
+
+	pair_open(&pair, *state);
+	export_lines(pair.a, fixture_path(*state, "x"), &whole);
+	target = fixture_open(fixture_path(*state, "c"), STORE_WRITE);
+	for (size_t from = 0; from < 2; from++) {
+		/* The certificates in one, all that names them in the other. */
+		size_t end = from == 0 ? 3 : pair.corpus.n;
+
+		part.n = 0;
+		for (size_t i = from == 0 ? 0 : 3; i < end; i++)
+			part.lines[part.n++] = pair.corpus.lines[i];
+		store = import(fixture_path(*state, from == 0 ? "d" : "e"),
+		    fixture_path(*state, "part"), &part, 1, &counts);
+		export_lines(store, fixture_path(*state, "half"), &half);
+		store_close(store);
+		assert_ok(
+		    import_jsonl(target, fixture_path(*state, "half"), &hooks, &counts, &err), err);
+	}
+	export_lines(target, fixture_path(*state, "z"), &merged);
+	assert_int_equal(merged.len, whole.len);
+	assert_memory_equal(merged.data, whole.data, whole.len);
+	store_close(target);
+	pair_close(&pair);
+	buf_finish(&whole);
+	buf_finish(&half);
+	buf_finish(&merged);
+}
+
 static void
 test_filter(void **state)
 {
@@ -603,6 +643,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_jsonl),
+	    TEST(test_merge),
 	    TEST(test_filter),
 	    TEST(test_bad_lines),
 	    TEST(test_interrupted),

@@ -400,6 +400,25 @@ parse_record(const json_t *root, struct json_record *record, struct err *err)
 	return wrong_value(err, "type", "none of observation, certificate, dns:", type);
 }
 
+/* Whether there are few enough of what separates and opens values, outside of texts: a line of
+ * nothing but empty objects would take a hundred times its length in memory. */
+static bool
+is_moderate(const char *line, size_t len)
+{
+	size_t values = 0;
+	bool in_text = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (line[i] == '"')
+			in_text = !in_text;
+		else if (in_text)
+			i += line[i] == '\\';
+		else
+			values += line[i] == ',' || line[i] == '[' || line[i] == '{';
+	}
+	return values <= LIMIT_JSON_VALUES;
+}
+
 int
 json_parse(struct json_record *record, const char *line, size_t len, struct err *err)
 {
@@ -412,6 +431,8 @@ json_parse(struct json_record *record, const char *line, size_t len, struct err 
 	record->observation.evidence.tls_alert = -1;
 	if (len > LIMIT_JSON_LINE)
 		return err_set(err, ERR_INPUT, "longer than %u octets", LIMIT_JSON_LINE);
+	if (!is_moderate(line, len))
+		return err_set(err, ERR_INPUT, "more than %d values", LIMIT_JSON_VALUES);
 	record->document = d = mem_zero(1, sizeof(*d));
 	d->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
 	if (d->root == NULL) {

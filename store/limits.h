@@ -18,6 +18,7 @@
 #define LIMIT_DNS_RECORDS 1024	      /* records of one DNS answer */
 #define LIMIT_DNS_RECORD 65536	      /* octets of one of them, in presentation form */
 #define LIMIT_JSON_LINE (32u << 20)   /* octets of a line that is imported */
+#define LIMIT_JSON_VALUES 65536	      /* values in it: each takes jansson some 100 octets */
 #define LIMIT_BATCH 1000000	      /* observations between two durability points */
 #define LIMIT_MAP (UINT64_C(1) << 40) /* octets of address space for the corpus: sparse */
 #define LIMIT_READERS 512	      /* read transactions at once, all processes together */

@@ -200,6 +200,28 @@ test_bad(void **state)
 	}
 }
 
+/* Values are counted before memory is spent on them; what stands in a text is none. */
+static void
+test_many_values(void **state)
+{
+	struct buf values = {0}, text = {0};
+	struct err err;
+
+	buf_append_text(&values, "\"new\":[{}");
+	buf_append_text(&text, "\"new\":\"\\\"");
+	for (int i = 0; i < LIMIT_JSON_VALUES; i++) {
+		buf_append_text(&values, ",{}");
+		buf_append_text(&text, ",{");
+	}
+	buf_append_text(&values, "],\"port\":25");
+	buf_append_text(&text, "\",\"port\":25");
+	assert_int_equal(parse_with("\"port\":25", buf_text(&values), &err), ERR_INPUT);
+	assert_string_equal(err.text, "more than 65536 values");
+	assert_int_equal(parse_with("\"port\":25", buf_text(&text), &err), 0);
+	buf_finish(&values);
+	buf_finish(&text);
+}
+
 static void
 test_lenient(void **state)
 {
@@ -239,6 +261,7 @@ main(void)
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_certificate),
 	    cmocka_unit_test(test_bad),
+	    cmocka_unit_test(test_many_values),
 	    cmocka_unit_test(test_lenient),
 	    cmocka_unit_test(test_dns_sorted),
 	};

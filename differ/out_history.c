@@ -184,7 +184,8 @@ append_members(struct buf *out, struct store_view *view, const struct rollout *w
 		if (series[i].sni_name[0] != '\0')
 			buf_printf(out, "%s  ", series[i].sni_name);
 		if (m->state == ROLLOUT_OLD)
-			buf_append_text(out, "still shows the old one");
+			buf_append_text(
+			    out, m->left ? "went elsewhere" : "still shows the old one");
 		else
 			out_history_bracket(out, m->after_ms, m->before_ms, style);
 		buf_append_byte(out, '\n');

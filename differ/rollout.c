@@ -23,6 +23,7 @@ struct member {
 	uint32_t group; /* index in groups[] */
 	uint8_t sni, offer;
 	uint16_t port;
+	uint32_t shows; /* the state that was observed last; of one that never was, meaningless */
 	struct ip address;
 	size_t cut, window, index; /* marks: the cut, the window it is in, and its place there */
 };
@@ -212,6 +213,7 @@ rollouts_add(struct rollouts *r, uint32_t number, const struct series *series,
     const struct change *list, size_t n)
 {
 	static const struct hash presence;
+	const struct lifetimes *lifetimes = &changes_history(r->changes)->lifetimes;
 	struct member *m;
 
 	r->series = push(r->series, &r->series_n, &r->series_cap, sizeof(*r->series));
@@ -222,8 +224,9 @@ rollouts_add(struct rollouts *r, uint32_t number, const struct series *series,
 	    .offer = (uint8_t)series->offer,
 	    .port = series->port,
 	    .address = series->address};
-	rollout_states_add(&r->states, bucket_of(m), number, r->series_n - 1,
-	    &changes_history(r->changes)->lifetimes);
+	if (lifetimes->n > 0)
+		m->shows = lifetimes->list[lifetimes->current].first.state;
+	rollout_states_add(&r->states, bucket_of(m), number, r->series_n - 1, lifetimes);
 	for (size_t i = 0; i < n; i++) {
 		struct item *item;
 
@@ -436,7 +439,6 @@ count_total(struct rollouts *r, struct rollout *w, const size_t *at, size_t n, s
 	rc = rollout_states_find(&r->states, changes_history(r->changes),
 	    bucket_of(&r->series[first->series_at]), states, states_n,
 	    first->change.event.before_ms, err);
-	free(states);
 	for (size_t i = 0; rc == 0 && i < r->states.found_n; i++) {
 		struct member *m = &r->series[r->states.found[i]];
 
@@ -444,12 +446,15 @@ count_total(struct rollouts *r, struct rollout *w, const size_t *at, size_t n, s
 			w->members = push(w->members, &w->members_n, &cap, sizeof(*w->members));
 			m->window = r->marks;
 			m->index = w->members_n - 1;
-			w->members[m->index] =
-			    (struct rollout_member){.series = m->number, .state = ROLLOUT_OLD};
+			w->members[m->index] = (struct rollout_member){.series = m->number,
+			    .state = ROLLOUT_OLD,
+			    .left = bsearch(&m->shows, states, states_n, sizeof(*states),
+					by_number) == NULL};
 			w->elsewhere |= !same_place(m, &r->series[first->series_at]);
 		}
 		count(w, &w->members[m->index]);
 	}
+	free(states);
 	return rc;
 }
 

@@ -28,6 +28,7 @@ struct rollout_member {
 	uint32_t series;
 	int64_t after_ms, before_ms; /* meaningless where the state is ROLLOUT_OLD */
 	enum rollout_state state;
+	bool left;    /* ROLLOUT_OLD: it shows something else by now, not what the window brings */
 	bool counted; /* among the N: showed the old state when last observed before the start */
 };
 

@@ -246,6 +246,15 @@ add(struct changes *c)
 	return &c->list[c->n++];
 }
 
+/* By the clock error, within the years that can be written. */
+static int64_t
+widen(int64_t time_ms, int64_t by_ms)
+{
+	int64_t wide_ms = time_ms + by_ms;
+
+	return observation_time_valid(wide_ms) ? wide_ms : time_ms;
+}
+
 /* Whether all that differs between two chains is to be ignored. */
 static bool
 is_ignored(const struct changes *c, const struct transition *t)
@@ -266,8 +275,8 @@ describe(struct changes *c, uint32_t number, const struct series *series,
 		return rc;
 	*change = (struct change){.series = number,
 	    .event = *event,
-	    .after_ms = event->after_ms - c->rules.clock_error_ms,
-	    .before_ms = event->before_ms + c->rules.clock_error_ms,
+	    .after_ms = widen(event->after_ms, -c->rules.clock_error_ms),
+	    .before_ms = widen(event->before_ms, c->rules.clock_error_ms),
 	    .classes = classify(&t)};
 	change->severity = classify_severity(change->classes, t.differences, t.differences_n);
 	change->fields = hash_fields(c, &t);

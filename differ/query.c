@@ -9,6 +9,7 @@
 
 #define PROGRAM "mxdiff"
 #define ROWS_MAX 32
+#define CLOCK_ERROR_MAX_MS (366 * CLOCK_DAY_MS) /* beyond it no bracket says anything */
 
 /* ---- options ----------------------------------------------------------------------------- */
 
@@ -144,6 +145,11 @@ understand(struct query *q)
 		return options_usage_error(PROGRAM,
 		    "--offer %s: not one of default, rsa, ecdsa, tls1.0, tls1.1, tls1.2, tls1.3",
 		    q->offer);
+	if (q->vantage != NULL && !vantage_valid(q->vantage))
+		return options_usage_error(
+		    PROGRAM, "--vantage %s: not 1 to 32 of a-z, 0-9 and -", q->vantage);
+	if (q->clock_error_ms > CLOCK_ERROR_MAX_MS)
+		return options_usage_error(PROGRAM, "--clock-error: at most 366d");
 	if (q->settle == 0)
 		return options_usage_error(PROGRAM, "--settle 0: must be at least 1");
 	if (q->between_ms[0] > q->between_ms[1])

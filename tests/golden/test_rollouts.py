@@ -420,8 +420,8 @@ def away(world, places, old):
 
 def without(world, places, old):
     begin, end = world.moment(0.1, 0.3), world.moment(0.5, 0.9)
-    state = world.random.choice(['starttls-not-offered', 'tls-alert'])
-    return lambda at, sni: [[(0, old), (begin + at * HOUR, state), (end, old)]]
+    states = {'none': 'starttls-not-offered', 'hostname': 'tls-alert'}
+    return lambda at, sni: [[(0, old), (begin + at * HOUR, states[sni]), (end, old)]]
 
 
 def reported(world, places, old):
@@ -495,21 +495,13 @@ def plain(change):
             'type': 'change'}
 
 
-class RolloutTest(unittest.TestCase):
+class Case(unittest.TestCase):
     maxDiff = 4000
 
     @classmethod
     def setUpClass(cls):
         cls.tmp = tempfile.TemporaryDirectory()
         cls.certificates = make_certificates(cls.tmp.name)
-        seed = int(os.environ.get('SEED', '1'))
-        cls.world = World(seed, cls.certificates, int(os.environ.get('OPERATORS', '28')))
-        cls.corpus = cls.world.corpus
-        cls.changes = {s: changes_of(s, seen) for s, seen in cls.corpus.items()}
-        used = {x.state for seen in cls.corpus.values() for x in seen if is_chain(x.state)}
-        cls.head = [certificate_line(c) for c in used]
-        cls.lines = [observation_line(s, x) for s, seen in cls.corpus.items() for x in seen]
-        cls.store = cls.fill('world', cls.head + cls.lines)
 
     @classmethod
     def tearDownClass(cls):
@@ -534,6 +526,19 @@ class RolloutTest(unittest.TestCase):
     def read(self, command, *args, store=None):
         out = self.program('mxdiff', command, '--json', *args, '--store', store or self.store)
         return [json.loads(x) for x in out.splitlines()]
+
+class RolloutTest(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        seed = int(os.environ.get('SEED', '1'))
+        cls.world = World(seed, cls.certificates, int(os.environ.get('OPERATORS', '28')))
+        cls.corpus = cls.world.corpus
+        cls.changes = {s: changes_of(s, seen) for s, seen in cls.corpus.items()}
+        used = {x.state for seen in cls.corpus.values() for x in seen if is_chain(x.state)}
+        cls.head = [certificate_line(c) for c in used]
+        cls.lines = [observation_line(s, x) for s, seen in cls.corpus.items() for x in seen]
+        cls.store = cls.fill('world', cls.head + cls.lines)
 
     def test_changes(self):
         got = self.read('log')
@@ -683,6 +688,123 @@ class RolloutTest(unittest.TestCase):
         parts = self.read('windows', *hosts[1:], other, hosts[0])
         self.assertEqual(sorted(w['id'] for w in whole),
                          sorted(w['id'] for w in parts if w['host_group'] == domain))
+
+
+class CasesTest(Case):
+    """What a simulator does not come to."""
+
+    def place(self, n, sni='none', vantage='home'):
+        return Series(f'mx{n}.case.test', f'10.0.0.{n}', 25, sni, None, 'default', vantage)
+
+    def daily(self, series, *states):
+        """One observation a day."""
+        return [observation_line(series, Seen(START + i * DAY, state, 'success', 220))
+                for i, state in enumerate(states)]
+
+    def shuffled(self, name, lines):
+        """The store's name after filling it in two orders that must tell the same."""
+        stores = [self.fill(f'{name}{i}', lines[::step]) for i, step in enumerate((1, -1))]
+        for command in ('log', 'windows', 'show'):
+            one, two = (self.program('mxdiff', command, '--json', '--store', s) for s in stores)
+            self.assertEqual(one, two)
+        return stores[0]
+
+    def test_one_moment(self):
+        """Several records of one series in one millisecond, one of them with another greeting."""
+        a, b = self.certificates['ec'], self.certificates['ca']
+        lines = [certificate_line(a), certificate_line(b), *self.daily(self.place(1), a, a, b, b),
+                 *self.daily(self.place(1), a, b, b, a)]
+        lines += [x.replace('220 * hi', '220 * ho') for x in lines[2:]]
+        store = self.shuffled('moment', lines)
+        for c in self.read('log', store=store):
+            self.assertLess(c['after'], c['before'])
+        self.read_status('diff', '--between', iso(START), iso(START + 2 * DAY), store=store)
+
+    def read_status(self, *args, store):
+        got = [self.program('mxdiff', *args, '--json', '--store', s, status=1)
+               for s in (store, store[:-1] + '1')]
+        self.assertEqual(*got)
+
+    def test_certificates_that_nobody_brought(self):
+        """Chains known by name only change as well, and not all alike."""
+        a, b = self.certificates['ec'], self.certificates['ca']
+        c, d = self.certificates['rsa'], self.certificates['names']
+        store = self.shuffled('names', self.daily(self.place(1), a, b)
+                              + self.daily(self.place(2), c, d))
+        got = self.read('log', store=store)
+        self.assertEqual([(x['old']['leaf'], x['new']['leaf'], x['class']) for x in sorted(
+            got, key=lambda x: x['host'])], [(a.sha256, b.sha256, []), (c.sha256, d.sha256, [])])
+        self.assertEqual([w['total'] for w in self.read('windows', store=store)], [1, 1])
+
+    def test_renewals(self):
+        """The canary of a renewal is a window; renewals to different leaves are none."""
+        old = self.certificates['ec'].successor(1)
+        new, other = old.successor(60), old.successor(60)
+        head = [certificate_line(x) for x in (old, new, other)]
+        stay, to_new = [old] * 4, [old, new, new, new]
+        two = [self.place(1), self.place(1, vantage='far')]
+        cases = [('canary', [(self.place(1), to_new), (self.place(2), stay)], [(1, 2)]),
+                 ('both', [(self.place(1), to_new), (self.place(2), to_new)], [(2, 2)]),
+                 ('one', [(self.place(1), to_new)], []),
+                 ('vantages', [(s, to_new) for s in two], []),
+                 ('own', [(self.place(1), to_new), (self.place(2), [old, old, other, other]),
+                          (self.place(3), stay)], [])]
+        for name, series, want in cases:
+            with self.subTest(case=name):
+                store = self.shuffled(name, head + [x for s, states in series
+                                                    for x in self.daily(s, *states)])
+                self.assertEqual([(w['converted'], w['total']) for w in self.read(
+                    'windows', store=store)], want)
+
+    def test_hostile_words(self):
+        """Neither a log's status nor a name in a certificate reaches the terminal as it is."""
+        evil = 'Verified\x1b[2J\u202e\u0085'
+        lines = self.daily(self.place(1), 'reported Untrusted', 'reported Verified')
+        lines = [x.replace('"Verified"', json.dumps(evil)) for x in lines]
+        der = self.certificates['ec'].der
+        host = der.index(b'mx.sim.test')
+        twisted = Certificate(der[:host] + b'\x1b[2J\xe2\x80\xaetest' + der[host + 11:], 'evil',
+                              **self.certificates['ec'].facts)
+        lines += [certificate_line(twisted), certificate_line(self.certificates['ca']),
+                  *self.daily(self.place(2), self.certificates['ca'], twisted)]
+        store = self.shuffled('evil', lines)
+        for command in ('log', 'windows', 'show'):
+            text = self.program('mxdiff', command, '--store', store)
+            self.assertIn('1B', text)
+            self.assertNotRegex(text, '[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]')
+
+    def test_filtered_feed(self):
+        """What is revised into something that the filter does not let through is retracted."""
+        a, b, c = (self.certificates[k] for k in ('ec', 'sentinel', 'ca'))
+        old = self.certificates['rsa']
+        head = [certificate_line(x) for x in (a, b, c, old)]
+        days = self.daily(self.place(1), a, b, b)
+        store = self.fill('filtered', head + days)
+        cursor = os.path.join(self.tmp.name, 'filtered.cursor')
+        args = ('feed', '--severity', 'critical', '--cursor-file', cursor)
+        first = self.read(*args, store=store)
+        self.assertEqual([e['type'] for e in first], ['change', 'cursor'])
+        # It had shown a sentinel before.
+        late = Seen(START - HOUR, b, 'success', 220), Seen(START + HOUR, b, 'success', 220)
+        self.fill('filtered', [observation_line(self.place(1), x) for x in late])
+        events = self.read(*args, store=store)
+        self.assertEqual([e for e in events if e['type'] == 'retracted'],
+                         [{'type': 'retracted', 'id': first[0]['id']}])
+
+    def test_bad_values(self):
+        store = self.fill('bad', self.daily(self.place(1), 'reported Verified'))
+        for args in (['--class', 'none-such'], ['--class', ''], ['--severity', 'bad'],
+                     ['--sni', 'mx'], ['--settle', '0'], ['--between', 'now', '-1h'],
+                     ['--ignore', 'x'], ['--group', 'x'], ['--offer', 'x'], ['--vantage', 'X Y'],
+                     ['--clock-error', '400d'], ['--since', 'once'], ['bad host']):
+            with self.subTest(args=args):
+                done = subprocess.run([os.path.join(BUILD, 'differ', 'mxdiff'), 'windows', *args,
+                                       '--store', store], capture_output=True, text=True,
+                                      check=False)
+                self.assertEqual((done.returncode, done.stdout), (2, ''))
+                self.assertEqual(len(done.stderr.splitlines()), 1)
+                self.assertIn(args[-1] if len(args) < 3 and args[-1] not in ('', '400d')
+                              else args[0], done.stderr)
 
 
 if __name__ == '__main__':

@@ -45,6 +45,7 @@ struct dns {
 	char anchor_owner[LIMIT_NAME + 2];
 	char *anchor, *resolver; /* resolver: in libunbound's form; NULL: see recursive */
 	bool recursive, stopped;
+	int64_t wait_ms;
 	dns_record_fn *record;
 	dns_notice_fn *notice;
 	void *ctx;
@@ -171,16 +172,12 @@ on_readable(void *ctx, unsigned events)
 }
 
 static int
-open_context(struct dns *dns, struct context *context, bool validate, struct err *err)
+configure(struct dns *dns, struct ub_ctx *ub, bool validate, struct err *err)
 {
-	struct ub_ctx *ub = ub_ctx_create();
 	int rc = 0;
 
-	if (ub == NULL || !set_options(ub, validate) || ub_ctx_async(ub, 1) != 0) {
-		ub_ctx_delete(ub);
+	if (!set_options(ub, validate) || ub_ctx_async(ub, 1) != 0)
 		return err_set(err, ERR_SYSTEM, "cannot set up libunbound");
-	}
-	context->ub = ub;
 	if (validate && (rc = ub_ctx_add_ta_file(ub, dns->anchor)) != 0)
 		return err_set(err, ERR_INPUT, "the trust anchor %s cannot be used: %s",
 		    dns->anchor, ub_strerror(rc));
@@ -194,10 +191,10 @@ open_context(struct dns *dns, struct context *context, bool validate, struct err
 		return err_set(err, ERR_INPUT, "--resolver %s: %s", dns->resolver, ub_strerror(rc));
 	/* This completes the set-up: what cannot be read is found now. */
 	if (!ask_for_special_zones(ub))
-		return err_set(
-		    err, ERR_INPUT, "libunbound does not take the trust anchor %s", dns->anchor);
-	context->watch = loop_watch_create(dns->loop, ub_fd(ub), on_readable, context, err);
-	return context->watch != NULL ? 0 : err->code;
+		return err_set(err, ERR_INPUT,
+		    "the trust anchor %s cannot be used: its records are not well-formed",
+		    dns->anchor);
+	return 0;
 }
 
 static void
@@ -207,6 +204,27 @@ close_context(struct context *context)
 	if (context->ub != NULL)
 		ub_ctx_delete(context->ub);
 	*context = (struct context){0};
+}
+
+/* All of it, or nothing. */
+static int
+open_context(struct dns *dns, struct context *context, bool validate, struct err *err)
+{
+	int rc;
+
+	context->ub = ub_ctx_create();
+	if (context->ub == NULL)
+		return err_set(err, ERR_SYSTEM, "cannot set up libunbound");
+	ub_ctx_debugout(context->ub, NULL); /* what it would print stands in our own errors */
+	rc = configure(dns, context->ub, validate, err);
+	if (rc == 0) {
+		context->watch =
+		    loop_watch_create(dns->loop, ub_fd(context->ub), on_readable, context, err);
+		rc = context->watch != NULL ? 0 : err->code;
+	}
+	if (rc != 0)
+		close_context(context);
+	return rc;
 }
 
 static int
@@ -228,6 +246,7 @@ dns_create(struct dns **out, struct loop *loop, const struct dns_options *option
 	*out = NULL;
 	dns->loop = loop;
 	dns->recursive = options->recursive;
+	dns->wait_ms = options->wait_ms > 0 ? options->wait_ms : LIMIT_DNS_WAIT_MS;
 	dns->anchor =
 	    mem_strdup(options->trust_anchor != NULL ? options->trust_anchor : IANA_ANCHOR);
 	dns_cache_init(&dns->cache);
@@ -334,11 +353,13 @@ deliver(struct dns *dns, struct dns_entry *entry)
 	if (dns->record != NULL)
 		dns->record(dns->ctx, &entry->result);
 	dns_cache_move(&dns->cache, entry, DNS_ENTRY_ANSWERED);
+	entry->pinned = true;
 	for (struct dns_waiter *w = waiters; w != NULL; w = next) {
 		next = w->next;
 		w->done(w->ctx, &entry->result);
 		free(w);
 	}
+	entry->pinned = false;
 }
 
 /* One link of a chain of CNAMEs, as a record of its own. */
@@ -389,16 +410,12 @@ on_answer(void *ctx, int code, struct ub_result *r)
 
 	if (code == 0 && r != NULL) {
 		fill(dns, entry, r);
-		if (dns->trust == TRUST_VALIDATED || dns->trust == TRUST_STRIPPED)
-			note_cnames(dns, &entry->result.answer, r);
+		note_cnames(dns, &entry->result.answer, r);
 	} else {
 		fill_failure(entry);
 	}
 	ub_resolve_free(r);
-	if (dns->trust == TRUST_VALIDATED || dns->trust == TRUST_STRIPPED)
-		deliver(dns, entry);
-	else
-		dns_cache_move(&dns->cache, entry, DNS_ENTRY_HELD);
+	deliver(dns, entry);
 }
 
 /* ---- questions ----------------------------------------------------------------------------- */
@@ -408,7 +425,7 @@ static void
 fail_soon(struct dns *dns, struct dns_entry *entry)
 {
 	fill_failure(entry);
-	dns_cache_move(&dns->cache, entry, DNS_ENTRY_HELD);
+	dns_cache_move(&dns->cache, entry, DNS_ENTRY_FAILED);
 	loop_timer_set(dns->timer, 0);
 }
 
@@ -433,7 +450,14 @@ ask(struct dns *dns, struct dns_entry *entry)
 	}
 	loop_watch_set(context->watch, LOOP_READ);
 	if (!loop_timer_is_set(dns->timer))
-		loop_timer_set(dns->timer, LIMIT_DNS_WAIT_MS / 10);
+		loop_timer_set(dns->timer, dns->wait_ms / 10);
+}
+
+/* Whether answers can be validated is known; before that no name is asked for. */
+static bool
+is_decided(const struct dns *dns)
+{
+	return dns->trust == TRUST_VALIDATED || dns->trust == TRUST_STRIPPED;
 }
 
 static void
@@ -441,6 +465,8 @@ ask_queued(struct dns *dns)
 {
 	struct dns_list *queued = &dns->cache.lists[DNS_ENTRY_QUEUED];
 
+	if (!is_decided(dns) && !dns->stopped)
+		return;
 	while (queued->first != NULL && dns->cache.lists[DNS_ENTRY_ASKED].n < LIMIT_DNS_QUERIES)
 		ask(dns, queued->first);
 }
@@ -453,47 +479,30 @@ tell(struct dns *dns, bool answers)
 	const char *who = dns->resolver != NULL ? dns->resolver
 			  : dns->recursive	? "the way to the root's servers"
 						: "the resolver of " RESOLV_CONF;
+	const char *remedy = dns->recursive ? "name a resolver with --resolver"
+					    : "name another with --resolver, or use --recursive";
 	char line[512];
 
 	if (answers)
 		snprintf(line, sizeof(line),
-		    "%s does not hand on DNSSEC, so names are not validated: use --resolver with "
-		    "one that does, or --recursive",
-		    who);
+		    "%s does not hand on DNSSEC, so names are not validated: %s", who, remedy);
 	else
 		snprintf(line, sizeof(line),
-		    "%s does not answer for the keys of \"%s\", so names are not validated: name "
-		    "another with --resolver, or use --recursive",
-		    who, dns->anchor_owner);
+		    "%s does not answer for the keys of \"%s\", so names are not validated, if "
+		    "they "
+		    "are found at all: %s",
+		    who, dns->anchor_owner, remedy);
 	if (dns->notice != NULL)
 		dns->notice(dns->ctx, line);
 }
 
-/* The check is over: what was held is delivered, or asked again without validation. */
+/* The check is over: now the names that waited for it are asked for. */
 static void
-decide(struct dns *dns, enum trust trust, bool silent)
+decide(struct dns *dns, enum trust trust)
 {
-	struct dns_list *asked = &dns->cache.lists[DNS_ENTRY_ASKED];
-	struct dns_list *held = &dns->cache.lists[DNS_ENTRY_HELD];
-
 	dns->trust = trust;
-	if (trust == TRUST_STRIPPED) {
-		/* Callbacks of the validating context come no more. */
+	if (trust == TRUST_STRIPPED)
 		close_context(&dns->validating);
-		while (held->first != NULL)
-			dns_cache_move(&dns->cache, held->first, DNS_ENTRY_QUEUED);
-		while (asked->first != NULL)
-			dns_cache_move(&dns->cache, asked->first, DNS_ENTRY_QUEUED);
-		/* Nobody answered the check: those who waited as long need not wait again. */
-		for (size_t n = silent ? dns->cache.lists[DNS_ENTRY_QUEUED].n : 0; n > 0; n--) {
-			struct dns_entry *entry = dns->cache.lists[DNS_ENTRY_QUEUED].first;
-
-			fill_failure(entry);
-			deliver(dns, entry);
-		}
-	}
-	while (held->first != NULL)
-		deliver(dns, held->first);
 	ask_queued(dns);
 }
 
@@ -530,10 +539,10 @@ on_look(void *ctx, int code, struct ub_result *r)
 		    dns->anchor_owner, dns->anchor);
 		if (dns->notice != NULL)
 			dns->notice(dns->ctx, line);
-		decide(dns, TRUST_VALIDATED, false);
+		decide(dns, TRUST_VALIDATED);
 	} else {
 		tell(dns, code == 0 && r != NULL && r->rcode != ns_r_servfail);
-		decide(dns, TRUST_STRIPPED, false);
+		decide(dns, TRUST_STRIPPED);
 	}
 	ub_resolve_free(r);
 }
@@ -549,7 +558,7 @@ look(struct dns *dns)
 		&dns->check_id) != 0) {
 		if (dns->notice != NULL)
 			dns->notice(dns->ctx, err.code != 0 ? err.text : "libunbound fails");
-		decide(dns, TRUST_VALIDATED, false);
+		decide(dns, TRUST_VALIDATED);
 		return;
 	}
 	loop_watch_set(dns->plain.watch, LOOP_READ);
@@ -561,7 +570,7 @@ on_check(void *ctx, int code, struct ub_result *r)
 	struct dns *dns = ctx;
 
 	if (code == 0 && r != NULL && r->secure && !dns->stopped)
-		decide(dns, TRUST_VALIDATED, false);
+		decide(dns, TRUST_VALIDATED);
 	else if (!dns->stopped)
 		look(dns);
 	ub_resolve_free(r);
@@ -583,6 +592,7 @@ check(struct dns *dns)
 	}
 	dns->trust = TRUST_CHECKING;
 	dns->check_ms = clock_monotonic_ms();
+	loop_timer_set(dns->timer, dns->wait_ms / 10);
 	if (ub_resolve_async(dns->validating.ub, dns->anchor_owner, RDATA_DNSKEY, ns_c_in, dns,
 		on_check, &dns->check_id) != 0)
 		look(dns);
@@ -602,7 +612,7 @@ give_up_check(struct dns *dns)
 	else
 		ub_cancel(dns->plain.ub, dns->check_id);
 	tell(dns, false);
-	decide(dns, dns->plain.ub != NULL ? TRUST_STRIPPED : TRUST_VALIDATED, true);
+	decide(dns, dns->plain.ub != NULL ? TRUST_STRIPPED : TRUST_VALIDATED);
 }
 
 static void
@@ -610,18 +620,16 @@ on_timer(void *ctx)
 {
 	struct dns *dns = ctx;
 	struct dns_list *asked = &dns->cache.lists[DNS_ENTRY_ASKED];
-	bool checking = dns->trust == TRUST_CHECKING || dns->trust == TRUST_LOOKING;
+	struct dns_list *failed = &dns->cache.lists[DNS_ENTRY_FAILED];
 	int64_t now = clock_monotonic_ms();
 
-	if (dns->stopped || dns->trust == TRUST_VALIDATED || dns->trust == TRUST_STRIPPED)
-		while (dns->cache.lists[DNS_ENTRY_HELD].first != NULL)
-			deliver(dns, dns->cache.lists[DNS_ENTRY_HELD].first);
+	while (failed->first != NULL)
+		deliver(dns, failed->first);
 	if (dns->stopped)
 		return;
-	if (checking && now - dns->check_ms >= LIMIT_DNS_WAIT_MS)
+	if (!is_decided(dns) && now - dns->check_ms >= dns->wait_ms)
 		give_up_check(dns);
-	while (!checking && asked->first != NULL &&
-	       now - asked->first->asked_ms >= LIMIT_DNS_WAIT_MS) {
+	while (asked->first != NULL && now - asked->first->asked_ms >= dns->wait_ms) {
 		struct dns_entry *entry = asked->first;
 
 		ub_cancel(dns->trust == TRUST_STRIPPED ? dns->plain.ub : dns->validating.ub,
@@ -630,8 +638,10 @@ on_timer(void *ctx)
 		deliver(dns, entry);
 	}
 	ask_queued(dns);
-	if (asked->first != NULL || dns->cache.lists[DNS_ENTRY_HELD].first != NULL)
-		loop_timer_set(dns->timer, LIMIT_DNS_WAIT_MS / 10);
+	if (failed->first != NULL)
+		loop_timer_set(dns->timer, 0);
+	else if (!is_decided(dns) || asked->first != NULL)
+		loop_timer_set(dns->timer, dns->wait_ms / 10);
 }
 
 void

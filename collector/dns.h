@@ -2,7 +2,7 @@
  * dns: names looked up asynchronously and validated (RFC 4035), each once a run. The only user of
  * libunbound; there is no other resolver here, and no getaddrinfo.
  *
- * With the first question goes one for the keys of the trust anchor's owner. A resolver that does
+ * Before the first question goes one for the keys of the trust anchor's owner. A resolver that does
  * not hand DNSSEC on makes every answer DNS_UNVALIDATED: names still resolve, and dns_notice() has
  * a line that says so once. Answers are kept (LIMIT_DNS_CACHE), so that a second question for a
  * name is answered from the run's own memory and recorded no second time.
@@ -22,6 +22,7 @@ struct dns_options {
 	const char *resolver;	  /* "ADDR[@PORT]"; NULL: the system's, from /etc/resolv.conf */
 	bool recursive;		  /* ask the authoritative servers, from the root */
 	const char *trust_anchor; /* a zone file of DS or DNSKEY; NULL: IANA's */
+	int64_t wait_ms;	  /* for an answer; 0: LIMIT_DNS_WAIT_MS */
 };
 
 struct dns_result {
@@ -50,7 +51,7 @@ void dns_stop(struct dns *dns);
 
 /* name: as host_normalise() leaves it. Not NULL: it is known already, and done will not be
  * called. NULL: done will be, from the loop. Every question ends: by an answer, or DNS_FAILED after
- * LIMIT_DNS_WAIT_MS. */
+ * wait_ms; the first ones wait as long for the keys before that. */
 const struct dns_result *dns_ask(
     struct dns *dns, const char *name, uint16_t rrtype, dns_done_fn *done, void *ctx);
 

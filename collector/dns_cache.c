@@ -130,11 +130,12 @@ grow(struct dns_cache *cache)
 struct dns_entry *
 dns_cache_add(struct dns_cache *cache, const char *name, uint16_t rrtype)
 {
+	struct dns_list *answered = &cache->lists[DNS_ENTRY_ANSWERED];
 	size_t len = strlen(name) + 1;
 	struct dns_entry *e = mem_zero(1, sizeof(*e) + len), **at;
 
-	while (cache->n >= LIMIT_DNS_CACHE && cache->lists[DNS_ENTRY_ANSWERED].first != NULL)
-		remove_entry(cache, cache->lists[DNS_ENTRY_ANSWERED].first);
+	while (cache->n >= LIMIT_DNS_CACHE && answered->first != NULL && !answered->first->pinned)
+		remove_entry(cache, answered->first);
 	if (cache->n >= cache->slots_n)
 		grow(cache);
 	memcpy(e->name, name, len);

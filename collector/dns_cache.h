@@ -16,7 +16,7 @@ struct dns_waiter {
 enum dns_entry_state {
 	DNS_ENTRY_QUEUED,   /* not asked yet */
 	DNS_ENTRY_ASKED,    /* under way */
-	DNS_ENTRY_HELD,	    /* answered, but whether answers can be validated is not known yet */
+	DNS_ENTRY_FAILED,   /* and not told yet */
 	DNS_ENTRY_ANSWERED, /* result */
 };
 
@@ -25,6 +25,7 @@ struct dns_entry {
 	struct dns_entry *prev, *next; /* of the list of its state */
 	struct dns *dns;
 	enum dns_entry_state state;
+	bool pinned; /* its answer is being told, and must stay */
 	int async_id;
 	int64_t asked_ms; /* monotonic */
 	struct dns_waiter *waiters;

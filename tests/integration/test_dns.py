@@ -98,6 +98,12 @@ class DnsTest(unittest.TestCase):
         self.assertEqual(self.dialled(done), self.address(3))
         self.assertEqual({o['host'] for o in done.records('observation')}, {'alias.cname.test'})
 
+    def test_cname_of_the_first_name(self):
+        """Recorded also where it is asked for before DNSSEC is known to work."""
+        done = self.collect('first-cname', 'mx:alias.cname.test')
+        cname = self.dns_records(done, 'alias.cname.test', 'CNAME')
+        self.assertEqual((cname['status'], cname['records']), ('secure', ['real.cname.test']))
+
     def test_mx_without_address(self):
         done = self.collect('dangling', 'dangling.test')
         self.assertEqual(self.dialled(done), [])

@@ -14,7 +14,6 @@
 struct host {
 	struct lookup *lookup;
 	char name[LIMIT_NAME + 1];
-	unsigned preference;
 	unsigned pending; /* questions */
 	struct ip addresses[2 * LIMIT_DNS_ADDRESSES];
 	size_t addresses_n;
@@ -32,6 +31,7 @@ struct lookup {
 	size_t found;	/* hosts with addresses */
 	bool waited;	/* for any answer: not all was known before */
 	bool bogus, failed;
+	bool nameless; /* an MX record that names no host was told */
 	int64_t began_ms;
 };
 
@@ -112,6 +112,7 @@ host_done(struct host *host)
 	    .name = host->name,
 	    .addresses = host->addresses,
 	    .addresses_n = host->addresses_n,
+	    .port = lookup->settings.port,
 	    .dns_ms = -1,
 	};
 
@@ -206,14 +207,16 @@ ask_hosts(struct lookup *lookup)
 
 /* ---- mail exchangers ----------------------------------------------------------------------- */
 
+/* "10 mx.example.org" */
 static int
-compare_hosts(const void *a, const void *b)
+compare_records(const void *a, const void *b)
 {
-	const struct host *x = a, *y = b;
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	unsigned long x_preference = strtoul(x, NULL, 10), y_preference = strtoul(y, NULL, 10);
 
-	if (x->preference != y->preference)
-		return x->preference < y->preference ? -1 : 1;
-	return strcmp(x->name, y->name);
+	if (x_preference != y_preference)
+		return x_preference < y_preference ? -1 : 1;
+	return strcmp(x, y);
 }
 
 static bool
@@ -225,30 +228,44 @@ is_known(const struct lookup *lookup, const char *name)
 	return false;
 }
 
-/* "10 mx.example.org" */
-static void
+/* False: it is one too many. */
+static bool
 take_mx(struct lookup *lookup, const char *record)
 {
+	const char *exchange = strchr(record, ' ');
 	char name[LIMIT_NAME + 1];
-	char *end;
-	unsigned long preference = strtoul(record, &end, 10);
+	struct host *host;
 
-	if (*end != ' ' || host_normalise(end + 1, name, NULL) != 0) {
-		notice(lookup, "", "one of its MX records names no host");
-		return;
+	if (exchange == NULL || *record == '\\' || host_normalise(exchange + 1, name, NULL) != 0) {
+		if (!lookup->nameless)
+			notice(lookup, "", "one of its MX records names no host");
+		lookup->nameless = true;
+		return true;
 	}
 	if (is_known(lookup, name))
-		return;
-	if (lookup->hosts_n == LIMIT_DNS_HOSTS) {
-		if (!lookup->failed)
-			notice(lookup, "", "has more MX hosts than are probed");
-		lookup->failed = true;
-		return;
-	}
-	struct host *host = &lookup->hosts[lookup->hosts_n++];
+		return true;
+	if (lookup->hosts_n == LIMIT_DNS_HOSTS)
+		return false;
+	host = &lookup->hosts[lookup->hosts_n++];
 	host->lookup = lookup;
-	host->preference = (unsigned)preference;
 	strcpy(host->name, name);
+	return true;
+}
+
+/* The preferred ones first, also where there are more than are probed. */
+static void
+take_mxs(struct lookup *lookup, const struct dns_answer *answer)
+{
+	size_t n = answer->records_n;
+	const char **records = mem_dup(answer->records, n * sizeof(*records));
+	bool room = true;
+
+	qsort(records, n, sizeof(*records), compare_records);
+	for (size_t i = 0; i < n && room; i++)
+		room = take_mx(lookup, records[i]);
+	if (!room)
+		notice(lookup, "", "has more MX hosts than are probed: the preferred ones are");
+	free(records);
 }
 
 static void
@@ -276,12 +293,10 @@ take_answer(struct lookup *lookup, const struct dns_result *result)
 		return LOOKUP_NULL_MX;
 	most = answer->records_n < LIMIT_DNS_HOSTS ? answer->records_n + 1 : LIMIT_DNS_HOSTS;
 	lookup->hosts = mem_zero(most, sizeof(*lookup->hosts));
-	for (size_t i = 0; i < answer->records_n; i++)
-		take_mx(lookup, answer->records[i]);
-	lookup->failed = false;
 	if (answer->records_n == 0)
 		take_implicit(lookup);
-	qsort(lookup->hosts, lookup->hosts_n, sizeof(*lookup->hosts), compare_hosts);
+	else
+		take_mxs(lookup, answer);
 	return lookup->hosts_n > 0 ? LOOKUP_DONE : LOOKUP_NO_MX;
 }
 
@@ -307,6 +322,8 @@ lookup_start(const struct lookup_settings *settings, const struct target *target
 	lookup->settings = *settings;
 	lookup->calls = *calls;
 	lookup->target = *target;
+	if (target->port != 0)
+		lookup->settings.port = target->port;
 	lookup->began_ms = clock_monotonic_ms();
 	if (target->kind == TARGET_MX) {
 		lookup->hosts = mem_zero(1, sizeof(*lookup->hosts));

@@ -27,7 +27,7 @@ const char *lookup_end_name(enum lookup_end end);
 struct lookup_settings {
 	struct dns *dns;
 	bool ipv4, ipv6;
-	uint16_t port; /* of the TLSA records */
+	uint16_t port; /* of hosts found, and of their TLSA records; the target's own goes before */
 };
 
 /* A host whose addresses are known. All is borrowed until the callback returns. */
@@ -36,6 +36,7 @@ struct lookup_host {
 	const char *name;
 	const struct ip *addresses;
 	size_t addresses_n;
+	uint16_t port;
 	int32_t dns_ms; /* from the first question to the last answer; -1: nothing was asked */
 };
 

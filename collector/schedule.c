@@ -222,8 +222,8 @@ on_host(void *ctx, const struct lookup_host *host)
 	s->counts.hosts += seen_add(s->hosts, host->name, strlen(host->name));
 	for (size_t i = 0; i < host->addresses_n; i++)
 		if (may_dial(s, host->name, &host->addresses[i]))
-			queue_address(s, host->domain, host->name, &host->addresses[i],
-			    s->settings.port, host->dns_ms);
+			queue_address(s, host->domain, host->name, &host->addresses[i], host->port,
+			    host->dns_ms);
 	pump(s);
 }
 

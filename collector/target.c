@@ -93,18 +93,35 @@ trim(char *text)
 	return text;
 }
 
-/* A field of CSV: blanks around it, perhaps quoted; no field of ours holds a quote or a comma. */
-static char *
-trim_field(char *text)
+/* Where the first `wanted` outside of quotes stands (RFC 4180 section 2; a doubled quote is two of
+ * them); len if there is none. */
+static size_t
+find_unquoted(const char *text, size_t len, char wanted)
 {
-	size_t len;
+	bool quoted = false;
+	size_t at;
 
+	for (at = 0; at < len && (quoted || text[at] != wanted); at++)
+		quoted ^= text[at] == '"';
+	return at;
+}
+
+/* A field of CSV and what stands behind it: blanks around it, perhaps quoted. What is within the
+ * quotes is left as it is: a tag may hold anything, and no other field of ours a quote. */
+static char *
+take_field(char **next)
+{
+	char *text = *next;
+	size_t len = strlen(text), at = find_unquoted(text, len, ',');
+
+	*next = at < len ? text + at + 1 : NULL;
+	text[at] = '\0';
 	text = trim(text);
 	len = strlen(text);
 	if (len < 2 || text[0] != '"' || text[len - 1] != '"')
 		return text;
 	text[len - 1] = '\0';
-	return text + 1;
+	return trim(text + 1);
 }
 
 static int
@@ -115,7 +132,7 @@ parse_csv(struct target *target, char *text, const char *line, struct err *err)
 	size_t n = 0;
 
 	while (n < FIELDS && next != NULL)
-		field[n++] = trim_field(strsep(&next, ","));
+		field[n++] = take_field(&next);
 	if (n == FIELDS)
 		return bad(err, line, "more than the four fields IP, DOMAIN, TAG, PORT");
 	ip = field[0];
@@ -141,7 +158,6 @@ int
 target_parse(struct target *target, const char *line, size_t len, struct err *err)
 {
 	char copy[LIMIT_TARGET_LINE + 1], work[LIMIT_TARGET_LINE + 1], *text, *at;
-	const char *hash;
 	struct ip ip;
 
 	*target = (struct target){0};
@@ -149,8 +165,7 @@ target_parse(struct target *target, const char *line, size_t len, struct err *er
 		line += 3;
 		len -= 3;
 	}
-	if ((hash = memchr(line, '#', len)) != NULL)
-		len = (size_t)(hash - line);
+	len = find_unquoted(line, len, '#');
 	while (len > 0 && strchr("\r\n\t ", line[len - 1]) != NULL && line[len - 1] != '\0')
 		len--;
 	if (len > LIMIT_TARGET_LINE)

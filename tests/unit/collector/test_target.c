@@ -63,6 +63,10 @@ test_zgrab2_csv(void **state)
 	    "2001:db8::1, mx1.example.org,", TARGET_ADDRESS, "mx1.example.org", "2001:db8::1", 0);
 	expect("\"192.0.2.1\",\"mx1.example.org\",\"a b\",\"26\"", TARGET_ADDRESS,
 	    "mx1.example.org", "192.0.2.1", 26);
+	expect("192.0.2.1,mx1.example.org,\"a, \"\"b\"\" #1\",26 # why", TARGET_ADDRESS,
+	    "mx1.example.org", "192.0.2.1", 26);
+	expect("\"192.0.2.1\" , \" mx1.example.org \"\r\n", TARGET_ADDRESS, "mx1.example.org",
+	    "192.0.2.1", 0);
 	expect(",mx1.example.org", TARGET_MX, "mx1.example.org", "", 0);
 	expect(", mx1.example.org, , 587", TARGET_MX, "mx1.example.org", "", 587);
 }

@@ -100,8 +100,7 @@ expect_clamped(
 /* ---- parts ------------------------------------------------------------------------------- */
 
 static void
-read_algorithm(
-    struct cert *c, const struct tlv *seq, struct algorithm *out, const struct place *up)
+read_algorithm(struct cert *c, const struct tlv *seq, struct algorithm *out, const struct place *up)
 {
 	struct der *d = &c->der_state;
 	struct place type = {up, "algorithm", 0}, parameters = {up, "parameters", 0};
@@ -119,8 +118,8 @@ read_algorithm(
 }
 
 static void
-take_algorithm(struct cert *c, struct cursor *in, enum cert_part part, uint8_t then,
-    struct algorithm *out)
+take_algorithm(
+    struct cert *c, struct cursor *in, enum cert_part part, uint8_t then, struct algorithm *out)
 {
 	size_t before = faults_so_far(c);
 	struct tlv seq;
@@ -155,7 +154,8 @@ take_version(struct cert *c, struct cursor *in)
 		else
 			c->version = v + 1;
 		if (v == 0)
-			der_fault(d, FAULT_NOT_DER, at, outer.whole.p, "encoded default: X.690 11.5");
+			der_fault(
+			    d, FAULT_NOT_DER, at, outer.whole.p, "encoded default: X.690 11.5");
 		else if (v < 0 || v > 2)
 			der_fault(d, FAULT_NOT_DER, at, number.whole.p,
 			    "a version that RFC 5280 4.1.2.1 does not know");
@@ -193,8 +193,7 @@ take_name(struct cert *c, struct cursor *in, enum cert_part part, struct span *r
 }
 
 static void
-take_time(
-    struct cert *c, struct cursor *in, enum cert_part part, int64_t *time_ms, uint8_t *type)
+take_time(struct cert *c, struct cursor *in, enum cert_part part, int64_t *time_ms, uint8_t *type)
 {
 	struct der *d = &c->der_state;
 	size_t before = faults_so_far(c);
@@ -385,10 +384,10 @@ read_extensions(struct cert *c, const struct tlv *list)
 		struct tlv seq;
 
 		if (at.index == DIFFER_EXTENSIONS_MAX)
-			der_fault(d, FAULT_MALFORMED, &at, in.p, "more than %d extensions are not read",
-			    DIFFER_EXTENSIONS_MAX);
+			der_fault(d, FAULT_MALFORMED, &at, in.p,
+			    "more than %d extensions are not read", DIFFER_EXTENSIONS_MAX);
 		else if (der_expect(d, &in, DER_SEQUENCE, 0, &seq, &at) &&
-		    read_extension(c, &seq, &e, &at))
+			 read_extension(c, &seq, &e, &at))
 			add_extension(c, &e, &cap, before, &at);
 		if (faults_so_far(c) > before && e.oid.p == NULL)
 			part_malformed(&c->unread_extensions, before);

@@ -46,15 +46,15 @@ struct part {
 };
 
 struct algorithm {
-	struct span oid;	/* empty if it cannot be read */
-	struct tlv parameters;	/* whole.len 0: absent */
+	struct span oid;       /* empty if it cannot be read */
+	struct tlv parameters; /* whole.len 0: absent */
 	struct span whole;
 };
 
 struct extension {
 	enum extension_kind kind;
 	bool critical;
-	bool duplicate; /* its OID stands at another extension too */
+	bool duplicate;		       /* its OID stands at another extension too */
 	struct span oid, value, whole; /* value: the contents of extnValue */
 	size_t index;		       /* among the extensions, as faults count them */
 	struct part part;	       /* of its contents; PART_OK if we do not read them */
@@ -67,7 +67,7 @@ struct cert {
 	bool cut; /* the signed part ends before its length says so */
 	struct part part[CERT_PARTS];
 
-	int64_t version; /* as in text: 1, 2, 3 */
+	int64_t version;    /* as in text: 1, 2, 3 */
 	struct span serial; /* two's complement, minimal */
 	struct algorithm inner, outer, key;
 	struct span issuer, subject; /* contents of the Name */

@@ -34,19 +34,19 @@ faults_value(struct arena *arena, const struct cert *cert, enum fault_kind kind)
 }
 
 static void
-add_origin(struct value_builder *b, const struct facts *facts,
-    const struct certificate_origin *origin)
+add_origin(
+    struct value_builder *b, const struct facts *facts, const struct certificate_origin *origin)
 {
 	value_add_member(b, "file", value_text(b->arena, origin->file));
 	value_add_member(b, "index", value_number(b->arena, (int64_t)origin->index));
 	value_add_member(b, "sha256", facts_get(facts, FIELD_SHA256));
-	value_add_member(b, "len",
-	    value_number(b->arena, (int64_t)facts_certificate(facts)->der.len));
+	value_add_member(
+	    b, "len", value_number(b->arena, (int64_t)facts_certificate(facts)->der.len));
 }
 
 struct value *
-certificate_model(struct arena *arena, const struct facts *facts,
-    const struct certificate_origin *origin)
+certificate_model(
+    struct arena *arena, const struct facts *facts, const struct certificate_origin *origin)
 {
 	const struct cert *cert = facts_certificate(facts);
 	struct value_builder b = {.arena = arena};
@@ -71,8 +71,7 @@ difference_value(struct arena *arena, const struct difference *d)
 	value_add_member(&b, "field", value_text_static(arena, field_table[d->field].name));
 	value_add_member(&b, "old", d->old);
 	value_add_member(&b, "new", d->new);
-	value_add_member(
-	    &b, "severity", value_text_static(arena, severity_name(d->severity)));
+	value_add_member(&b, "severity", value_text_static(arena, severity_name(d->severity)));
 	value_add_member(&b, "encoding_only", value_bool(arena, d->encoding_only));
 	explain(arena, d, &e);
 	if (e.kind == EXPLANATION_SET) {

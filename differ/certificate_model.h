@@ -14,8 +14,8 @@ struct certificate_origin {
 };
 
 /* What is no certificate at all has no fields, only its faults. */
-struct value *certificate_model(struct arena *arena, const struct facts *facts,
-    const struct certificate_origin *origin);
+struct value *certificate_model(
+    struct arena *arena, const struct facts *facts, const struct certificate_origin *origin);
 
 /* {"old", "new", "fields": [{"field", "old", "new", "severity", "encoding_only"}, …]}: lists and
  * names have "added" and "removed" too, times "moved_by_s". */

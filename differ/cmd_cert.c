@@ -45,9 +45,9 @@ cert_file(struct cert_command *c, const char *path)
 	if (input_open(in, path, &err) < 0)
 		return options_trouble("mxdiff", &err);
 	while (input_next(in)) {
-		struct facts *facts = in->trusted ?
-		    facts_of_trusted_certificate(in->der.data, in->der.len) :
-		    facts_of_certificate(in->der.data, in->der.len);
+		struct facts *facts = in->trusted
+					  ? facts_of_trusted_certificate(in->der.data, in->der.len)
+					  : facts_of_certificate(in->der.data, in->der.len);
 
 		print_certificate(c, facts, path, in->index);
 		facts_destroy(facts);
@@ -112,7 +112,8 @@ cmd_cert(int argc, char **argv)
 		return EXIT_TROUBLE;
 	case OPTIONS_HELP:
 		printf("mxdiff cert [--json] FILE|sha256:HEX…\n"
-		       "Facts of certificates: PEM, DER, \"-\" for standard input, or by name from the "
+		       "Facts of certificates: PEM, DER, \"-\" for standard input, or by name from "
+		       "the "
 		       "store.\n");
 		options_help(stdout, rows);
 		return EXIT_DONE;
@@ -122,12 +123,13 @@ cmd_cert(int argc, char **argv)
 		break;
 	}
 	if (c.options.operand_n == 0)
-		return options_usage_error("mxdiff", "cert: no certificate; name a file, or sha256:HEX");
+		return options_usage_error(
+		    "mxdiff", "cert: no certificate; name a file, or sha256:HEX");
 	c.colour = options_colour(stdout);
 	for (int i = 0; i < c.options.operand_n; i++) {
 		const char *operand = c.options.operands[i];
-		int one = strncmp(operand, "sha256:", 7) == 0 ? cert_stored(&c, operand) :
-								cert_file(&c, operand);
+		int one = strncmp(operand, "sha256:", 7) == 0 ? cert_stored(&c, operand)
+							      : cert_file(&c, operand);
 
 		status = one > status ? one : status;
 	}

@@ -27,8 +27,8 @@ read_side(struct side *side, const char *path, struct err *err)
 	side->path = path;
 	while (rc >= 0 && input_next(&in)) {
 		if (in.index >= LIMIT_CHAIN) {
-			rc = err_set(err, ERR_LIMIT, "%s: more than %d certificates; give one chain", path,
-			    LIMIT_CHAIN);
+			rc = err_set(err, ERR_LIMIT,
+			    "%s: more than %d certificates; give one chain", path, LIMIT_CHAIN);
 			break;
 		}
 		if (in.index == 0)
@@ -57,8 +57,8 @@ print_diff(const struct options *options, const struct side *old, const struct s
 		struct certificate_origin before = {old->path, 0}, after = {new->path, 0};
 		struct arena arena = {0};
 
-		out_json_value(&out, certificate_model_diff(&arena, old->facts, &before, new->facts,
-					 &after, d, n));
+		out_json_value(&out,
+		    certificate_model_diff(&arena, old->facts, &before, new->facts, &after, d, n));
 		buf_append_byte(&out, '\n');
 		arena_finish(&arena);
 	} else {

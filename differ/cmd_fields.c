@@ -67,7 +67,8 @@ cmd_fields(int argc, char **argv)
 		return EXIT_TROUBLE;
 	case OPTIONS_HELP:
 		printf("mxdiff fields [--json]\n"
-		       "The table of fields (name, where it comes from, severity of a difference), and that\n"
+		       "The table of fields (name, where it comes from, severity of a difference), "
+		       "and that\n"
 		       "of the classes of changes.\n");
 		options_help(stdout, rows);
 		return EXIT_DONE;

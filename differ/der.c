@@ -8,12 +8,6 @@
 
 #include "../store/mem.h"
 
-bool
-span_equal(struct span a, struct span b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
-}
-
 void
 der_init(struct der *d, struct span input)
 {
@@ -114,8 +108,9 @@ read_tag(struct der *d, const struct cursor *c, struct tlv *out, const struct pl
 	out->number = c->p[0] & 0x1f;
 	if (out->number != 0x1f)
 		return 1;
-	if (asn1_get_tag_der(c->p, c->end - c->p > INT32_MAX ? INT32_MAX : (int)(c->end - c->p), &class,
-		&len, &number) != ASN1_SUCCESS || number > UINT32_MAX) {
+	if (asn1_get_tag_der(c->p, c->end - c->p > INT32_MAX ? INT32_MAX : (int)(c->end - c->p),
+		&class, &len, &number) != ASN1_SUCCESS ||
+	    number > UINT32_MAX) {
 		der_fault(d, FAULT_MALFORMED, at, c->p, "a tag that cannot be read: X.690 8.1.2");
 		return 0;
 	}
@@ -160,8 +155,8 @@ find_end_of_contents(const uint8_t *p, const uint8_t *end)
 
 /* An element of indefinite length (X.690 8.1.3.6). */
 static bool
-read_indefinite(struct der *d, struct cursor *c, size_t tag_len, struct tlv *out,
-    const struct place *at)
+read_indefinite(
+    struct der *d, struct cursor *c, size_t tag_len, struct tlv *out, const struct place *at)
 {
 	const uint8_t *contents = c->p + tag_len + 1;
 	size_t len = find_end_of_contents(contents, c->end);
@@ -178,8 +173,8 @@ read_indefinite(struct der *d, struct cursor *c, size_t tag_len, struct tlv *out
 	return true;
 }
 
-bool
-der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *at)
+static bool
+next_slowly(struct der *d, struct cursor *c, struct tlv *out, const struct place *at)
 {
 	size_t left = (size_t)(c->end - c->p), tag_len, head;
 	long len;
@@ -196,19 +191,21 @@ der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *a
 		return false;
 	}
 	left -= tag_len;
-	len = asn1_get_length_der(c->p + tag_len, left > INT32_MAX ? INT32_MAX : (int)left, &len_len);
+	len =
+	    asn1_get_length_der(c->p + tag_len, left > INT32_MAX ? INT32_MAX : (int)left, &len_len);
 	if (len == -1)
 		return read_indefinite(d, c, tag_len, out, at);
 	if (len < 0) {
-		der_fault(d, FAULT_MALFORMED, at, c->p, len == -4 ?
-			"is longer than what it stands in: X.690 8.1.3" :
-			"a length that cannot be read: X.690 8.1.3");
+		der_fault(d, FAULT_MALFORMED, at, c->p,
+		    len == -4 ? "is longer than what it stands in: X.690 8.1.3"
+			      : "a length that cannot be read: X.690 8.1.3");
 		if (len != -4 || !d->clamp)
 			return false;
 		len = (long)left - len_len;
 	}
 	head = tag_len + (size_t)len_len;
-	if ((len_len == 2 && len < 128) || (len_len > 2 && len_len < 10 && len >> (8 * (len_len - 2)) == 0))
+	if ((len_len == 2 && len < 128) ||
+	    (len_len > 2 && len_len < 10 && len >> (8 * (len_len - 2)) == 0))
 		der_fault(d, FAULT_NOT_DER, at, c->p, "non-minimal length: X.690 10.1");
 	out->value = span_of(c->p + head, (size_t)len);
 	out->whole = span_of(c->p, head + (size_t)len);
@@ -216,15 +213,37 @@ der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *a
 	return true;
 }
 
+/* Nearly every element has one identifier and one length octet. */
+static inline bool
+next(struct der *d, struct cursor *c, struct tlv *out, const struct place *at)
+{
+	const uint8_t *p = c->p;
+	size_t left = (size_t)(c->end - p);
+
+	if (left < 2 || (p[0] & 0x1f) == 0x1f || p[1] >= 0x80 || p[1] > left - 2)
+		return next_slowly(d, c, out, at);
+	out->id = p[0];
+	out->number = p[0] & 0x1f;
+	out->value = span_of(p + 2, p[1]);
+	out->whole = span_of(p, 2u + p[1]);
+	c->p = p + 2 + p[1];
+	return true;
+}
+
 bool
-der_expect(struct der *d, struct cursor *c, uint8_t id, uint8_t then, struct tlv *out,
+der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *at)
+{
+	return next(d, c, out, at);
+}
+
+/* What stands there instead is said, and stepped over unless it is `then`. */
+static bool
+unexpected(struct der *d, struct cursor *c, uint8_t id, uint8_t then, struct tlv *out,
     const struct place *at)
 {
 	struct cursor before = *c;
 	char want[24], found[24];
 
-	if (c->p < c->end && c->p[0] == id)
-		return der_next(d, c, out, at);
 	if (der_at_end(c)) {
 		der_fault(d, FAULT_MALFORMED, at, c->p, "%s is missing", tag_name(id, want));
 		return false;
@@ -234,7 +253,7 @@ der_expect(struct der *d, struct cursor *c, uint8_t id, uint8_t then, struct tlv
 		    tag_name(id, want), tag_name(then, found));
 		return false;
 	}
-	if (!der_next(d, c, out, at)) {
+	if (!next(d, c, out, at)) {
 		*c = before;
 		return false;
 	}
@@ -244,9 +263,18 @@ der_expect(struct der *d, struct cursor *c, uint8_t id, uint8_t then, struct tlv
 }
 
 bool
+der_expect(struct der *d, struct cursor *c, uint8_t id, uint8_t then, struct tlv *out,
+    const struct place *at)
+{
+	if (c->p < c->end && c->p[0] == id)
+		return next(d, c, out, at);
+	return unexpected(d, c, id, then, out, at);
+}
+
+bool
 der_optional(struct der *d, struct cursor *c, uint8_t id, struct tlv *out, const struct place *at)
 {
-	return c->p < c->end && c->p[0] == id && der_next(d, c, out, at);
+	return c->p < c->end && c->p[0] == id && next(d, c, out, at);
 }
 
 bool

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "limits.h"
 
@@ -31,7 +32,14 @@ span_of(const void *p, size_t len)
 	return (struct span){p, len};
 }
 
-bool span_equal(struct span a, struct span b);
+/* The last octets are looked at first: object identifiers that differ mostly differ there. */
+static inline bool
+span_equal(struct span a, struct span b)
+{
+	if (a.len != b.len)
+		return false;
+	return a.len == 0 || (a.p[a.len - 1] == b.p[a.len - 1] && memcmp(a.p, b.p, a.len) == 0);
+}
 
 /* Identifier octets: class, constructed and number in one octet, as they stand (X.690 8.1.2). */
 enum {
@@ -85,7 +93,7 @@ struct place {
 enum fault_kind { FAULT_MALFORMED, FAULT_NOT_DER, FAULT_KINDS };
 
 struct fault {
-	size_t offset; /* of the element in the certificate */
+	size_t offset;		  /* of the element in the certificate */
 	char at[DIFFER_PATH_MAX]; /* "tbsCertificate.extensions[3].extnValue" */
 	char why[DIFFER_WHY_MAX];
 };
@@ -142,8 +150,8 @@ bool der_bit_string(struct der *d, const struct tlv *t, struct span *bits, unsig
     const struct place *at);
 /* A BIT STRING with a list of named bits (X.690 11.2.2): bit 0 is the first. Bits from 32 on are
  * counted in *beyond. */
-bool der_named_bits(struct der *d, const struct tlv *t, uint32_t *bits, unsigned *beyond,
-    const struct place *at);
+bool der_named_bits(
+    struct der *d, const struct tlv *t, uint32_t *bits, unsigned *beyond, const struct place *at);
 bool der_oid(struct der *d, const struct tlv *t, const struct place *at);
 bool der_null(struct der *d, const struct tlv *t, const struct place *at);
 /* UTCTime or GeneralizedTime, milliseconds (RFC 5280 section 4.1.2.5; X.690 11.7, 11.8). */

@@ -14,8 +14,8 @@ der_boolean(struct der *d, const struct tlv *t, bool *value, const struct place 
 	}
 	*value = t->value.p[0] != 0;
 	if (t->value.p[0] != 0 && t->value.p[0] != 0xff)
-		der_fault(d, FAULT_NOT_DER, at, t->whole.p, "a BOOLEAN of %02X, not 00 or FF: X.690 11.1",
-		    t->value.p[0]);
+		der_fault(d, FAULT_NOT_DER, at, t->whole.p,
+		    "a BOOLEAN of %02X, not 00 or FF: X.690 11.1", t->value.p[0]);
 	return true;
 }
 
@@ -25,10 +25,12 @@ der_integer(struct der *d, const struct tlv *t, struct span *digits, const struc
 	struct span s = t->value;
 
 	if (s.len == 0) {
-		der_fault(d, FAULT_MALFORMED, at, t->whole.p, "an INTEGER without octets: X.690 8.3.1");
+		der_fault(
+		    d, FAULT_MALFORMED, at, t->whole.p, "an INTEGER without octets: X.690 8.3.1");
 		return false;
 	}
-	while (s.len > 1 && ((s.p[0] == 0 && s.p[1] < 0x80) || (s.p[0] == 0xff && s.p[1] >= 0x80))) {
+	while (
+	    s.len > 1 && ((s.p[0] == 0 && s.p[1] < 0x80) || (s.p[0] == 0xff && s.p[1] >= 0x80))) {
 		s.p++;
 		s.len--;
 	}
@@ -65,8 +67,9 @@ der_bit_string(
 
 	if (s.len == 0 || s.p[0] > 7 || (s.len == 1 && s.p[0] != 0)) {
 		der_fault(d, FAULT_MALFORMED, at, t->whole.p,
-		    s.len == 0 ? "a BIT STRING without octets: X.690 8.6.2" :
-				 "a BIT STRING whose unused bits are more than it has: X.690 8.6.2");
+		    s.len == 0
+			? "a BIT STRING without octets: X.690 8.6.2"
+			: "a BIT STRING whose unused bits are more than it has: X.690 8.6.2");
 		return false;
 	}
 	*unused = s.p[0];
@@ -78,8 +81,8 @@ der_bit_string(
 }
 
 bool
-der_named_bits(struct der *d, const struct tlv *t, uint32_t *bits, unsigned *beyond,
-    const struct place *at)
+der_named_bits(
+    struct der *d, const struct tlv *t, uint32_t *bits, unsigned *beyond, const struct place *at)
 {
 	struct span s;
 	unsigned unused;
@@ -214,8 +217,8 @@ read_time(const struct tlv *t, int64_t *time_ms, bool *odd)
 		return false;
 	*time_ms -= offset_ms;
 	return clock_from_civil(0, 1, 1, 0, 0, 0, &least) &&
-	    clock_from_civil(9999, 12, 31, 23, 59, 59, &most) && *time_ms >= least &&
-	    *time_ms <= most;
+	       clock_from_civil(9999, 12, 31, 23, 59, 59, &most) && *time_ms >= least &&
+	       *time_ms <= most;
 }
 
 bool
@@ -225,43 +228,59 @@ der_time(struct der *d, const struct tlv *t, int64_t *time_ms, const struct plac
 
 	if (!read_time(t, time_ms, &odd)) {
 		der_fault(d, FAULT_MALFORMED, at, t->whole.p, "no moment of the calendar: %s",
-		    t->id == DER_UTC_TIME ? "X.690 11.8, RFC 5280 4.1.2.5.1" :
-					    "X.690 11.7, RFC 5280 4.1.2.5.2");
+		    t->id == DER_UTC_TIME ? "X.690 11.8, RFC 5280 4.1.2.5.1"
+					  : "X.690 11.7, RFC 5280 4.1.2.5.2");
 		return false;
 	}
 	if (odd)
 		der_fault(d, FAULT_NOT_DER, at, t->whole.p,
 		    "a time without seconds, with a fraction or with an offset: %s",
-		    t->id == DER_UTC_TIME ? "X.690 11.8, RFC 5280 4.1.2.5.1" :
-					    "X.690 11.7, RFC 5280 4.1.2.5.2");
+		    t->id == DER_UTC_TIME ? "X.690 11.8, RFC 5280 4.1.2.5.1"
+					  : "X.690 11.7, RFC 5280 4.1.2.5.2");
 	return true;
 }
 
 /* ---- strings ----------------------------------------------------------------------------- */
 
-static bool
-is_printable(uint8_t c)
-{
-	/* X.680 41.4, one bit a character from 0x20 on. */
-	static const uint32_t set[3] = {0xa7fffb81, 0x07fffffe, 0x07fffffe};
+enum { PRINTABLE = 1, NUMERIC = 2, IA5 = 4, VISIBLE = 8 };
 
-	return c >= 0x20 && c < 0x80 && (set[(c - 0x20) / 32] >> (c & 31) & 1) != 0;
-}
+/* The alphabets that an octet belongs to: X.680 41.4, 41.2, and ISO 646. */
+static const uint8_t alphabets[256] = {
+    [0x00 ... 0x1f] = IA5,
+    [' '] = PRINTABLE | NUMERIC | IA5 | VISIBLE,
+    ['!' ... '&'] = IA5 | VISIBLE,
+    ['\'' ... ')'] = PRINTABLE | IA5 | VISIBLE,
+    ['*'] = IA5 | VISIBLE,
+    ['+' ... '/'] = PRINTABLE | IA5 | VISIBLE,
+    ['0' ... '9'] = PRINTABLE | NUMERIC | IA5 | VISIBLE,
+    [':'] = PRINTABLE | IA5 | VISIBLE,
+    [';' ... '<'] = IA5 | VISIBLE,
+    ['='] = PRINTABLE | IA5 | VISIBLE,
+    ['>'] = IA5 | VISIBLE,
+    ['?'] = PRINTABLE | IA5 | VISIBLE,
+    ['@'] = IA5 | VISIBLE,
+    ['A' ... 'Z'] = PRINTABLE | IA5 | VISIBLE,
+    ['[' ... '`'] = IA5 | VISIBLE,
+    ['a' ... 'z'] = PRINTABLE | IA5 | VISIBLE,
+    ['{' ... '~'] = IA5 | VISIBLE,
+    [0x7f] = IA5,
+};
 
-static bool
-alphabet(uint8_t id, uint8_t c)
+/* 0: a type whose alphabet is not one of these. */
+static uint8_t
+alphabet_of(uint8_t id)
 {
 	switch (id) {
 	case DER_PRINTABLE_STRING:
-		return is_printable(c);
+		return PRINTABLE;
 	case DER_NUMERIC_STRING:
-		return c == ' ' || (c >= '0' && c <= '9');
+		return NUMERIC;
 	case DER_IA5_STRING:
-		return c < 0x80;
+		return IA5;
 	case DER_VISIBLE_STRING:
-		return c >= 0x20 && c < 0x7f;
+		return VISIBLE;
 	default:
-		return true;
+		return 0;
 	}
 }
 
@@ -304,15 +323,33 @@ universal_ok(struct span s)
 	if (s.len % 4 != 0)
 		return false;
 	for (size_t i = 0; i < s.len; i += 4) {
-		if (s.p[i] != 0 || s.p[i + 1] > 0x10 || (s.p[i + 1] == 0 && (s.p[i + 2] & 0xf8) == 0xd8))
+		if (s.p[i] != 0 || s.p[i + 1] > 0x10 ||
+		    (s.p[i + 1] == 0 && (s.p[i + 2] & 0xf8) == 0xd8))
 			return false;
 	}
 	return true;
 }
 
+static void
+check_alphabet(struct der *d, const struct tlv *t, uint8_t set, const struct place *at)
+{
+	uint8_t all = set;
+	size_t i = 0;
+
+	for (size_t k = 0; k < t->value.len; k++)
+		all &= alphabets[t->value.p[k]];
+	if (all != 0)
+		return;
+	while ((alphabets[t->value.p[i]] & set) != 0)
+		i++;
+	der_fault(d, FAULT_NOT_DER, at, t->whole.p,
+	    "octet %02X is not in the alphabet of its string type: X.680 41", t->value.p[i]);
+}
+
 static bool
 check_string(struct der *d, const struct tlv *t, enum fault_kind no_text, const struct place *at)
 {
+	uint8_t set = alphabet_of(t->id);
 	const char *why = NULL;
 	bool pairs = false;
 
@@ -329,14 +366,8 @@ check_string(struct der *d, const struct tlv *t, enum fault_kind no_text, const 
 	if (pairs)
 		der_fault(d, FAULT_NOT_DER, at, t->whole.p,
 		    "a BMPString with surrogate pairs: X.680 41.15");
-	for (size_t i = 0; i < t->value.len; i++) {
-		if (alphabet(t->id, t->value.p[i]))
-			continue;
-		der_fault(d, FAULT_NOT_DER, at, t->whole.p,
-		    "octet %02X is not in the alphabet of its string type: X.680 41",
-		    t->value.p[i]);
-		break;
-	}
+	if (set != 0)
+		check_alphabet(d, t, set, at);
 	return true;
 }
 

@@ -51,9 +51,10 @@ has_counterpart(const struct cert *b, const struct extension *e, bool exactly)
 
 		if (!span_equal(other->oid, e->oid) || other->critical != e->critical)
 			continue;
-		if (exactly ? span_equal(other->whole, e->whole) :
-			      (e->kind != EXTENSION_UNKNOWN && e->part.state == PART_OK &&
-				  other->part.state == PART_OK) || span_equal(other->value, e->value))
+		if (exactly ? span_equal(other->whole, e->whole)
+			    : (e->kind != EXTENSION_UNKNOWN && e->part.state == PART_OK &&
+				  other->part.state == PART_OK) ||
+				  span_equal(other->value, e->value))
 			return true;
 	}
 	return false;
@@ -92,15 +93,15 @@ encoding_differs(const struct comparison *c, enum field field)
 		return !cert_same_part(c->old, c->new, reading->part);
 	if (reading->extension == EXTENSION_UNKNOWN)
 		return !cert_same_part(c->old, c->new, CERT_EXTENSIONS) &&
-		    same_extensions(c->old, c->new, true);
+		       same_extensions(c->old, c->new, true);
 	return !span_equal(extension_octets(c->old, reading->extension),
 	    extension_octets(c->new, reading->extension));
 }
 
 /* Rows of the certificate; first what they mean, then how it is written. */
 static bool
-row_differs(const struct comparison *c, enum field field, const struct value *old,
-    const struct value *new)
+row_differs(
+    const struct comparison *c, enum field field, const struct value *old, const struct value *new)
 {
 	if (field == FIELD_SHA256 || field == FIELD_DER_RESIDUAL)
 		return false;
@@ -127,8 +128,8 @@ compare_certificates(struct comparison *c, const struct facts *old, const struct
 
 	for (int i = 0; i < FIELD_N; i++) {
 		if (field_table[i].source == SOURCE_CERTIFICATE)
-			differs[i] = row_differs(
-			    c, (enum field)i, facts_get(old, (enum field)i), facts_get(new, (enum field)i));
+			differs[i] = row_differs(c, (enum field)i, facts_get(old, (enum field)i),
+			    facts_get(new, (enum field)i));
 	}
 	for (int i = 0; i < FIELD_N; i++) {
 		const struct value *before = facts_get(old, (enum field)i);
@@ -137,8 +138,8 @@ compare_certificates(struct comparison *c, const struct facts *old, const struct
 		if (differs[i]) {
 			tell(c, (enum field)i, before, after, false);
 		} else if (field_table[i].source == SOURCE_CERTIFICATE &&
-		    before->kind != VALUE_MALFORMED && encoding_differs(c, (enum field)i) &&
-		    !explained_elsewhere(differs, (enum field)i)) {
+			   before->kind != VALUE_MALFORMED && encoding_differs(c, (enum field)i) &&
+			   !explained_elsewhere(differs, (enum field)i)) {
 			tell(c, (enum field)i, before, after, true);
 			differs[i] = true;
 		}
@@ -174,8 +175,7 @@ octets_value(struct arena *arena, const char *place, size_t index, struct span o
 }
 
 static void
-leave(struct comparison *c, struct residual *r, const char *place, struct span old,
-    struct span new)
+leave(struct comparison *c, struct residual *r, const char *place, struct span old, struct span new)
 {
 	if (span_equal(old, new))
 		return;
@@ -195,7 +195,8 @@ leave_extensions(struct comparison *c, struct residual *r, const struct cert *a,
 		if (c->covered_extension[e->kind] || c->covered_extension[EXTENSION_UNKNOWN] ||
 		    has_counterpart(b, e, true))
 			continue;
-		value_add(list, octets_value(c->arena, "tbsCertificate.extensions", e->index, e->whole));
+		value_add(
+		    list, octets_value(c->arena, "tbsCertificate.extensions", e->index, e->whole));
 		r->n++;
 	}
 }

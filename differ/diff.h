@@ -22,7 +22,6 @@ struct difference {
  * `sha256` names a certificate and is no difference; the signature's value is one only where all
  * that it signs is the same. May build values in `new`, valid as long as it.
  */
-size_t diff_facts(const struct facts *old, const struct facts *new,
-    struct difference out[FIELD_N]);
+size_t diff_facts(const struct facts *old, const struct facts *new, struct difference out[FIELD_N]);
 
 #endif

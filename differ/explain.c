@@ -79,11 +79,12 @@ explain(struct arena *arena, const struct difference *d, struct explanation *e)
 	}
 	if (old == NULL && new == NULL)
 		return;
-	if ((old == NULL && d->old->kind != VALUE_NULL) || (new == NULL && d->new->kind != VALUE_NULL))
+	if ((old == NULL && d->old->kind != VALUE_NULL) ||
+	    (new == NULL && d->new->kind != VALUE_NULL))
 		return;
 	e->kind = EXPLANATION_SET;
-	e->removed = old == NULL ? value_list(&(struct value_builder){.arena = arena}) :
-				   without(arena, old, new != NULL ? new : &none);
-	e->added = new == NULL ? value_list(&(struct value_builder){.arena = arena}) :
-				 without(arena, new, old != NULL ? old : &none);
+	e->removed = old == NULL ? value_list(&(struct value_builder){.arena = arena})
+				 : without(arena, old, new != NULL ? new : &none);
+	e->added = new == NULL ? value_list(&(struct value_builder){.arena = arena})
+			       : without(arena, new, old != NULL ? old : &none);
 }

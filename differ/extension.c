@@ -15,14 +15,14 @@ extension_open(const struct reading *r, const struct extension *e, uint8_t id, s
 	/* The extension is its first element; parsers agree to overlook what follows, so it is told
 	 * and does not take the value away. */
 	if (!der_at_end(&c))
-		der_fault(r->d, FAULT_NOT_DER, at, c.p, "%zu octets after the extension's value: RFC 5280 4.2",
-		    (size_t)(c.end - c.p));
+		der_fault(r->d, FAULT_NOT_DER, at, c.p,
+		    "%zu octets after the extension's value: RFC 5280 4.2", (size_t)(c.end - c.p));
 	return true;
 }
 
 const struct value *
-extension_with_critical(const struct reading *r, const struct extension *e, const char *name,
-    const struct value *value)
+extension_with_critical(
+    const struct reading *r, const struct extension *e, const char *name, const struct value *value)
 {
 	struct value_builder b = {.arena = r->arena};
 
@@ -55,8 +55,7 @@ extension_not_empty(const struct reading *r, const struct tlv *list, const struc
 
 /* RFC 5280 section 4.2.1.9 */
 static const struct value *
-read_basic_constraints(
-    const struct reading *r, const struct extension *e, const struct place *up)
+read_basic_constraints(const struct reading *r, const struct extension *e, const struct place *up)
 {
 	struct value_builder b = {.arena = r->arena};
 	struct place ca_at = {up, "cA", 0}, path_at = {up, "pathLenConstraint", 0};
@@ -73,8 +72,8 @@ read_basic_constraints(
 		if (!der_boolean(r->d, &t, &ca, &ca_at))
 			return value_null();
 		if (!ca)
-			der_fault(r->d, FAULT_NOT_DER, &ca_at, t.whole.p,
-			    "encoded default: X.690 11.5");
+			der_fault(
+			    r->d, FAULT_NOT_DER, &ca_at, t.whole.p, "encoded default: X.690 11.5");
 	}
 	if (der_optional(r->d, &in, DER_INTEGER, &t, &path_at) &&
 	    der_number(r->d, &t, &n, &path_at)) {
@@ -94,9 +93,9 @@ read_basic_constraints(
 static const struct value *
 read_key_usage(const struct reading *r, const struct extension *e, const struct place *at)
 {
-	static const char *const names[] = {"digitalSignature", "nonRepudiation",
-	    "keyEncipherment", "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign",
-	    "encipherOnly", "decipherOnly"};
+	static const char *const names[] = {"digitalSignature", "nonRepudiation", "keyEncipherment",
+	    "dataEncipherment", "keyAgreement", "keyCertSign", "cRLSign", "encipherOnly",
+	    "decipherOnly"};
 	struct value_builder b = {.arena = r->arena}, object = {.arena = r->arena};
 	uint32_t bits;
 	unsigned beyond;
@@ -110,12 +109,11 @@ read_key_usage(const struct reading *r, const struct extension *e, const struct 
 			value_add(&b, value_text_static(r->arena, names[i]));
 	}
 	if (bits >> 9 != 0 || beyond > 0)
-		der_fault(r->d, FAULT_NOT_DER, at, t.whole.p,
-		    "bits that RFC 5280 4.2.1.3 does not know");
+		der_fault(
+		    r->d, FAULT_NOT_DER, at, t.whole.p, "bits that RFC 5280 4.2.1.3 does not know");
 	value_add_member(&object, "bits", value_set(&b));
 	if (bits >> 9 != 0 || beyond > 0)
-		value_add_member(
-		    &object, "raw", value_hex(r->arena, t.value.p, t.value.len));
+		value_add_member(&object, "raw", value_hex(r->arena, t.value.p, t.value.len));
 	value_add_member(&object, "critical", value_bool(r->arena, e->critical));
 	return value_object(&object);
 }
@@ -169,7 +167,8 @@ read_authority_key_id(const struct reading *r, const struct extension *e, const 
 {
 	struct value_builder b = {.arena = r->arena};
 	struct place issuer_at = {up, "authorityCertIssuer", 0},
-		     serial_at = {up, "authorityCertSerialNumber", 0}, id_at = {up, "keyIdentifier", 0};
+		     serial_at = {up, "authorityCertSerialNumber", 0},
+		     id_at = {up, "keyIdentifier", 0};
 	struct cursor in;
 	struct span digits;
 	struct tlv seq, t;
@@ -177,14 +176,19 @@ read_authority_key_id(const struct reading *r, const struct extension *e, const 
 	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
 		return value_null();
 	in = cursor_of(seq.value);
-	value_add_member(&b, "key_id", der_optional(r->d, &in, DER_CONTEXT | 0, &t, &id_at) ?
-		value_hex(r->arena, t.value.p, t.value.len) : value_null());
+	value_add_member(&b, "key_id",
+	    der_optional(r->d, &in, DER_CONTEXT | 0, &t, &id_at)
+		? value_hex(r->arena, t.value.p, t.value.len)
+		: value_null());
 	value_add_member(&b, "issuer",
-	    der_optional(r->d, &in, DER_CONTEXT_CONSTRUCTED | 1, &t, &issuer_at) ?
-		general_names_value(r, t.value, &issuer_at) : value_null());
-	value_add_member(&b, "serial", der_optional(r->d, &in, DER_CONTEXT | 2, &t, &serial_at) &&
-		    der_integer(r->d, &t, &digits, &serial_at) ?
-		value_hex(r->arena, digits.p, digits.len) : value_null());
+	    der_optional(r->d, &in, DER_CONTEXT_CONSTRUCTED | 1, &t, &issuer_at)
+		? general_names_value(r, t.value, &issuer_at)
+		: value_null());
+	value_add_member(&b, "serial",
+	    der_optional(r->d, &in, DER_CONTEXT | 2, &t, &serial_at) &&
+		    der_integer(r->d, &t, &digits, &serial_at)
+		? value_hex(r->arena, digits.p, digits.len)
+		: value_null());
 	der_end(r->d, &in, up);
 	return value_object(&b);
 }

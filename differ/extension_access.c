@@ -55,8 +55,8 @@ extension_read_access(const struct reading *r, const struct extension *e, const 
 
 /* DistributionPointName: fullName, or a name relative to the issuer's as hex. */
 static void
-read_point_name(const struct reading *r, struct cursor *in, struct value_builder *b,
-    const struct place *at)
+read_point_name(
+    const struct reading *r, struct cursor *in, struct value_builder *b, const struct place *at)
 {
 	struct cursor inner;
 	struct tlv outer, t;
@@ -139,11 +139,12 @@ extension_read_qc_statements(
 		if (!der_expect(r->d, &inner, DER_OID, 0, &oid, &at) || !der_oid(r->d, &oid, &at))
 			return value_null();
 		has_info = !der_at_end(&inner);
-		if (has_info && (!der_next(r->d, &inner, &info, &at) || !der_end(r->d, &inner, &at)))
+		if (has_info &&
+		    (!der_next(r->d, &inner, &info, &at) || !der_end(r->d, &inner, &at)))
 			return value_null();
 		value_add_member(&one, "oid", extension_oid_value(r, oid.value));
-		value_add_member(&one, "info", has_info ?
-			value_hex(r->arena, info.whole.p, info.whole.len) : value_null());
+		value_add_member(&one, "info",
+		    has_info ? value_hex(r->arena, info.whole.p, info.whole.len) : value_null());
 		value_add(&b, value_object(&one));
 	}
 	return extension_with_critical(r, e, "statements", value_set(&b));
@@ -164,7 +165,8 @@ extension_read_tls_feature(
 		return value_null();
 	in = cursor_of(seq.value);
 	for (; !der_at_end(&in); at.index++) {
-		if (!der_expect(r->d, &in, DER_INTEGER, 0, &t, &at) || !der_number(r->d, &t, &n, &at))
+		if (!der_expect(r->d, &in, DER_INTEGER, 0, &t, &at) ||
+		    !der_number(r->d, &t, &n, &at))
 			return value_null();
 		if (n == 5)
 			value_add(&b, value_text_static(r->arena, "status_request"));

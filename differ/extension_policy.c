@@ -128,9 +128,9 @@ extension_read_policy_mappings(
 		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
 			return value_null();
 		inner = cursor_of(t.value);
-		if (!der_expect(r->d, &inner, DER_OID, 0, &from, &at) || !der_oid(r->d, &from, &at) ||
-		    !der_expect(r->d, &inner, DER_OID, 0, &to, &at) || !der_oid(r->d, &to, &at) ||
-		    !der_end(r->d, &inner, &at))
+		if (!der_expect(r->d, &inner, DER_OID, 0, &from, &at) ||
+		    !der_oid(r->d, &from, &at) || !der_expect(r->d, &inner, DER_OID, 0, &to, &at) ||
+		    !der_oid(r->d, &to, &at) || !der_end(r->d, &inner, &at))
 			return value_null();
 		value_add_member(&pair, "issuer", extension_oid_value(r, from.value));
 		value_add_member(&pair, "subject", extension_oid_value(r, to.value));
@@ -236,7 +236,8 @@ const struct value *
 extension_read_name_constraints(
     const struct reading *r, const struct extension *e, const struct place *at)
 {
-	struct place permitted = {at, "permittedSubtrees", 0}, excluded = {at, "excludedSubtrees", 0};
+	struct place permitted = {at, "permittedSubtrees", 0},
+		     excluded = {at, "excludedSubtrees", 0};
 	struct value_builder b = {.arena = r->arena};
 	struct cursor in;
 	struct tlv seq;

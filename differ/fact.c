@@ -279,8 +279,8 @@ fact_key_strength_bits(struct fact_input *in)
 
 	if (v != NULL)
 		return v;
-	return in->key.strength_bits < 0 ? value_null() :
-					   value_number(in->arena, in->key.strength_bits);
+	return in->key.strength_bits < 0 ? value_null()
+					 : value_number(in->arena, in->key.strength_bits);
 }
 
 /* A number where it fits one; else hexadecimal. */
@@ -333,10 +333,10 @@ extension_of(const struct fact_input *in, enum extension_kind kind)
 	return v != NULL ? v : extension_value(in->arena, in->cert->known[kind]);
 }
 
-#define EXTENSION_FACT(name, kind)                                                                 \
-	const struct value *fact_##name(struct fact_input *in)                                     \
-	{                                                                                          \
-		return extension_of(in, EXTENSION_##kind);                                         \
+#define EXTENSION_FACT(name, kind)                             \
+	const struct value *fact_##name(struct fact_input *in) \
+	{                                                      \
+		return extension_of(in, EXTENSION_##kind);     \
 	}
 
 EXTENSION_FACT(key_usage, KEY_USAGE)
@@ -415,14 +415,17 @@ fact_extensions(struct fact_input *in)
 		const struct oid_entry *known = oid_find(e->oid);
 		struct hash hash = hash_sha256(e->value.p, e->value.len);
 
-		value_add_member(&one, "oid", known != NULL ?
-			value_text_static(in->arena, known->oid) : oid_value(in, e->oid));
-		value_add_member(&one, "name", known != NULL && known->extension != NULL ?
-			value_text_static(in->arena, known->extension) : value_null());
+		value_add_member(&one, "oid",
+		    known != NULL ? value_text_static(in->arena, known->oid)
+				  : oid_value(in, e->oid));
+		value_add_member(&one, "name",
+		    known != NULL && known->extension != NULL
+			? value_text_static(in->arena, known->extension)
+			: value_null());
 		value_add_member(&one, "critical", value_bool(in->arena, e->critical));
-		value_add_member(&one, "sha256", e->value.p == NULL ?
-			value_malformed(in->arena, e->part.why) :
-			value_hex(in->arena, hash.bytes, HASH_LEN));
+		value_add_member(&one, "sha256",
+		    e->value.p == NULL ? value_malformed(in->arena, e->part.why)
+				       : value_hex(in->arena, hash.bytes, HASH_LEN));
 		value_add(&b, value_object(&one));
 	}
 	return value_list(&b);

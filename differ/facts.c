@@ -10,16 +10,25 @@
 /* ---- the table --------------------------------------------------------------------------- */
 
 const struct field_row field_table[FIELD_N] = {
-#define FIELD(id, name, source, severity, title, doc, covers, reader)                              \
+#define FIELD(id, name, source, severity, title, doc, covers, reader) \
 	[FIELD_##id] = {name, source, severity, title, doc},
 #include "fields.def"
 #undef FIELD
 };
 
 const struct field_reading field_reading[FIELD_N] = {
-#define PART(p) {.part = p, .extension = EXTENSION_UNKNOWN}
-#define READS(kind) {.part = CERT_EXTENSIONS, .extension = EXTENSION_##kind}
-#define NOTHING {.part = CERT_PARTS, .extension = EXTENSION_UNKNOWN}
+#define PART(p)                                           \
+	{                                                 \
+		.part = p, .extension = EXTENSION_UNKNOWN \
+	}
+#define READS(kind)                                                    \
+	{                                                              \
+		.part = CERT_EXTENSIONS, .extension = EXTENSION_##kind \
+	}
+#define NOTHING                                                    \
+	{                                                          \
+		.part = CERT_PARTS, .extension = EXTENSION_UNKNOWN \
+	}
 #define FIELD(id, name, source, severity, title, doc, covers, reader) [FIELD_##id] = covers,
 #include "fields.def"
 #undef FIELD

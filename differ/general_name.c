@@ -63,8 +63,9 @@ read_ip(const struct reading *r, const struct tlv *t, bool mask, const struct pl
 	char text[2 * IP_TEXT_MAX + 2] = "";
 
 	if ((len != 4 && len != 16) || (mask && t->value.len % 2 != 0)) {
-		der_fault(r->d, FAULT_NOT_DER, at, t->whole.p, "an iPAddress of %zu octets: RFC 5280 %s",
-		    t->value.len, mask ? "4.2.1.10" : "4.2.1.6");
+		der_fault(r->d, FAULT_NOT_DER, at, t->whole.p,
+		    "an iPAddress of %zu octets: RFC 5280 %s", t->value.len,
+		    mask ? "4.2.1.10" : "4.2.1.6");
 		return prefixed_dump(r, "ip:", t);
 	}
 	if (r->arena == NULL)
@@ -103,7 +104,8 @@ read_other_name(const struct reading *r, const struct tlv *t, const struct place
 	char *out;
 
 	if (!der_expect(r->d, &c, DER_OID, 0, &oid, at) || !der_oid(r->d, &oid, at) ||
-	    !der_expect(r->d, &c, DER_CONTEXT_CONSTRUCTED | 0, 0, &outer, at) || !der_end(r->d, &c, at))
+	    !der_expect(r->d, &c, DER_CONTEXT_CONSTRUCTED | 0, 0, &outer, at) ||
+	    !der_end(r->d, &c, at))
 		return value_null();
 	inner = cursor_of(outer.value);
 	if (!der_next(r->d, &inner, &value, at) || !der_end(r->d, &inner, at))
@@ -132,8 +134,7 @@ read_registered_id(const struct reading *r, const struct tlv *t, const struct pl
 }
 
 const struct value *
-general_name_value(
-    const struct reading *r, const struct tlv *t, bool mask, const struct place *at)
+general_name_value(const struct reading *r, const struct tlv *t, bool mask, const struct place *at)
 {
 	switch (t->id) {
 	case DER_CONTEXT_CONSTRUCTED | 0:

@@ -35,8 +35,9 @@ input_open(struct input *in, const char *path, struct err *err)
 		return err_system(err, errno, "%s: cannot be opened", path);
 	do {
 		if (in->file.len > DIFFER_FILE_MAX) {
-			rc = err_set(err, ERR_LIMIT, "%s: larger than %u MiB; give certificates, one or many",
-			    path, DIFFER_FILE_MAX >> 20);
+			rc = err_set(err, ERR_LIMIT,
+			    "%s: larger than %u MiB; give certificates, one or many", path,
+			    DIFFER_FILE_MAX >> 20);
 			break;
 		}
 		n = read(fd, buf_reserve(&in->file, 65536), 65536);
@@ -76,7 +77,8 @@ find_begin(struct input *in, size_t *body, bool *trusted)
 		for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
 			size_t len = strlen(labels[i]);
 
-			if (in->file.len - at < len || memcmp(in->file.data + at, labels[i], len) != 0)
+			if (in->file.len - at < len ||
+			    memcmp(in->file.data + at, labels[i], len) != 0)
 				continue;
 			*body = at + len;
 			*trusted = i == 2;

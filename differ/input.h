@@ -16,9 +16,9 @@
 
 struct input {
 	struct buf file;
-	size_t at;	 /* where to look for the next block */
+	size_t at; /* where to look for the next block */
 	bool pem, begun;
-	size_t index;	 /* of the certificate in `der`, from 0 */
+	size_t index; /* of the certificate in `der`, from 0 */
 	struct buf der;
 	bool trusted; /* OpenSSL's own octets may follow the certificate in `der` */
 };

@@ -110,7 +110,8 @@ read_explicit_curve(
 	struct tlv t;
 
 	out->curve_explicit = true;
-	if (der_expect(d, &in, DER_INTEGER, 0, &t, at) && der_expect(d, &in, DER_SEQUENCE, 0, &t, at) &&
+	if (der_expect(d, &in, DER_INTEGER, 0, &t, at) &&
+	    der_expect(d, &in, DER_SEQUENCE, 0, &t, at) &&
 	    der_expect(d, &in, DER_SEQUENCE, 0, &t, at) &&
 	    der_expect(d, &in, DER_OCTET_STRING, 0, &t, at) && take_unsigned(d, &in, &order, at)) {
 		out->bits = bits_of(order);
@@ -131,8 +132,8 @@ read_ec(struct der *d, const struct cert *c, struct key_facts *out, const struct
 		return;
 	}
 	if (parameters->id != DER_OID) {
-		der_fault(d, FAULT_MALFORMED, at, parameters->whole.p,
-		    "no ECParameters: RFC 5480 2.1.1");
+		der_fault(
+		    d, FAULT_MALFORMED, at, parameters->whole.p, "no ECParameters: RFC 5480 2.1.1");
 		return;
 	}
 	if (!der_oid(d, parameters, at))

@@ -163,6 +163,31 @@ write_dump(char *out, const struct tlv *t)
 	return used + write_hex(out + used, t->value.p, t->value.len);
 }
 
+/* Characters that stand for themselves wherever they stand, but for a blank or # at an end. */
+static const bool plain[256] = {
+    [' ' ... '!'] = true,
+    ['#' ... '*'] = true,
+    ['-' ... ':'] = true,
+    ['='] = true,
+    ['?' ... '['] = true,
+    [']' ... '~'] = true,
+};
+
+/* Copies what is plain in a text of one octet a character; its length, 0 if it is not. */
+static size_t
+write_plain(char *out, struct span s)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < s.len; i++) {
+		all &= plain[s.p[i]];
+		out[i] = (char)s.p[i];
+	}
+	if (!all || s.len == 0 || s.p[0] == ' ' || s.p[0] == '#' || s.p[s.len - 1] == ' ')
+		return 0;
+	return s.len;
+}
+
 static size_t
 write_octet(char *out, uint8_t c, bool first, bool last)
 {
@@ -172,7 +197,8 @@ write_octet(char *out, uint8_t c, bool first, bool last)
 		out[2] = upper[c & 15];
 		return 3;
 	}
-	/* A sole '#' is not escaped: OpenSSL looks at the last character by the rule for ends only. */
+	/* A sole '#' is not escaped: OpenSSL looks at the last character by the rule for ends only.
+	 */
 	if (c == ',' || c == '+' || c == '"' || c == '\\' || c == '<' || c == '>' || c == ';' ||
 	    (c == ' ' && (first || last)) || (c == '#' && first && !last)) {
 		out[0] = '\\';
@@ -209,8 +235,10 @@ write_rune(char *out, uint32_t v, bool first, bool last)
 static size_t
 write_utf8(char *out, struct span s)
 {
-	size_t used = 0;
+	size_t used = write_plain(out, s);
 
+	if (used > 0)
+		return used;
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] >= 0x80)
 			out[used++] = (char)s.p[i];
@@ -224,8 +252,10 @@ write_utf8(char *out, struct span s)
 static size_t
 write_wide(char *out, struct span s, size_t width)
 {
-	size_t used = 0;
+	size_t used = width == 1 ? write_plain(out, s) : 0;
 
+	if (used > 0)
+		return used;
 	for (size_t i = 0; i < s.len;) {
 		bool first = i == 0;
 		uint32_t v = 0;

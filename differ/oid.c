@@ -23,7 +23,8 @@ static const struct source sources[] = {
 #define OID_NAME(oid, name) {ROLE_OPENSSL, oid, name, 0, 0, -1},
 #include "openssl_names.def"
 #undef OID_NAME
-#define ALGORITHM(oid, name, kind, bits, strength) {ROLE_ALGORITHM, oid, name, kind, bits, strength},
+#define ALGORITHM(oid, name, kind, bits, strength) \
+	{ROLE_ALGORITHM, oid, name, kind, bits, strength},
 #include "algorithms.def"
 #undef ALGORITHM
 #define CURVE(oid, name, bits) {ROLE_CURVE, oid, name, 0, bits, -1},
@@ -73,7 +74,7 @@ find_slot(const uint8_t *p, size_t len)
 	while (table.slots[i] != 0) {
 		size_t n = table.slots[i] - 1u;
 
-		if (table.octets_len[n] == len && memcmp(table.octets[n], p, len) == 0)
+		if (span_equal(span_of(table.octets[n], table.octets_len[n]), span_of(p, len)))
 			break;
 		i = (i + 1) % INDEX_SIZE;
 	}
@@ -260,7 +261,8 @@ oid_parse(const char *dotted, uint8_t *out, size_t room)
 		if (*p < '0' || *p > '9')
 			return 0;
 		v = strtoull(p, &end, 10);
-		if (v > UINT64_MAX - 80 || (arcs == 0 && v > 2) || (arcs == 1 && first < 2 && v > 39))
+		if (v > UINT64_MAX - 80 || (arcs == 0 && v > 2) ||
+		    (arcs == 1 && first < 2 && v > 39))
 			return 0;
 		if (arcs == 0) {
 			first = v;

@@ -158,7 +158,8 @@ append_fact(struct buf *out, const char *title, const struct value *v, bool colo
 
 	out_text_value(&line, v);
 	buf_printf(out, "  %s%-*s%s", bold(colour), TITLE_WIDTH, title, plain(colour));
-	if (list != NULL && list->n > 1 && text_width(line.data, line.len) > LINE_WIDTH - TITLE_WIDTH) {
+	if (list != NULL && list->n > 1 &&
+	    text_width(line.data, line.len) > LINE_WIDTH - TITLE_WIDTH) {
 		const struct value *critical = value_member(v, "critical");
 
 		buf_printf(out, "%zu%s\n", list->n,
@@ -197,8 +198,8 @@ out_text_certificate(struct buf *out, const struct facts *facts,
 
 	buf_append_text(out, bold(colour));
 	text_escape(out, origin->file, strlen(origin->file));
-	buf_printf(out, "%s  certificate %zu, %zu octets\n", plain(colour), origin->index,
-	    cert->der.len);
+	buf_printf(
+	    out, "%s  certificate %zu, %zu octets\n", plain(colour), origin->index, cert->der.len);
 	append_faults(out, cert, FAULT_MALFORMED, colour);
 	append_faults(out, cert, FAULT_NOT_DER, colour);
 	for (int i = 0; i < FIELD_N; i++) {
@@ -227,15 +228,16 @@ append_moved(struct buf *out, int64_t moved_ms)
 
 /* old → new, on two lines where one is too narrow. */
 static void
-append_from_to(struct buf *out, const struct difference *d, const struct explanation *e,
-    size_t indent)
+append_from_to(
+    struct buf *out, const struct difference *d, const struct explanation *e, size_t indent)
 {
 	struct buf old = {0}, new = {0};
 
 	out_text_value(&old, d->old);
 	out_text_value(&new, d->new);
 	buf_append(out, old.data, old.len);
-	if (text_width(old.data, old.len) + text_width(new.data, new.len) + indent > LINE_WIDTH - 3) {
+	if (text_width(old.data, old.len) + text_width(new.data, new.len) + indent >
+	    LINE_WIDTH - 3) {
 		buf_append_byte(out, '\n');
 		append_blanks(out, indent - 2);
 		buf_append_text(out, "→ ");
@@ -285,7 +287,8 @@ append_difference(
 
 		append_lines(&lines, e.removed, indent + TITLE_WIDTH, "- ");
 		append_lines(&lines, e.added, indent + TITLE_WIDTH, "+ ");
-		buf_append(out, lines.data + indent + TITLE_WIDTH, lines.len - indent - TITLE_WIDTH);
+		buf_append(
+		    out, lines.data + indent + TITLE_WIDTH, lines.len - indent - TITLE_WIDTH);
 		buf_finish(&lines);
 	} else {
 		append_from_to(out, d, &e, indent + TITLE_WIDTH);

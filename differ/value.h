@@ -28,7 +28,7 @@ enum value_kind {
 
 struct value {
 	enum value_kind kind;
-	bool is_set; /* a list whose order says nothing: compared and diffed as a set */
+	bool is_set;	  /* a list whose order says nothing: compared and diffed as a set */
 	const char *name; /* of a member of an object */
 	union {
 		bool truth;
@@ -77,7 +77,7 @@ struct value *value_text_len(struct arena *arena, const void *text, size_t len);
 /* The text is not copied: it must live as long as the arena. */
 struct value *value_text_static(struct arena *arena, const char *text);
 struct value *value_hex(struct arena *arena, const void *p, size_t len); /* lower-case */
-struct value *value_malformed(struct arena *arena, const char *why); /* copied */
+struct value *value_malformed(struct arena *arena, const char *why);	 /* copied */
 
 /*
  * Lists and objects are built by appending; the builder is the caller's, the members are copied

@@ -31,9 +31,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	input_open_bytes(&in, data, len);
 	while (input_next(&in)) {
-		struct facts *facts = in.trusted ?
-		    facts_of_trusted_certificate(in.der.data, in.der.len) :
-		    facts_of_certificate(in.der.data, in.der.len);
+		struct facts *facts = in.trusted
+					  ? facts_of_trusted_certificate(in.der.data, in.der.len)
+					  : facts_of_certificate(in.der.data, in.der.len);
 
 		show(facts, in.index);
 		facts_destroy(facts);

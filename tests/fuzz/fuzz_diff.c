@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		}
 	}
 	equal = first_len == second_len &&
-	    (first_len == 0 || memcmp(first.data, second, first_len) == 0);
+		(first_len == 0 || memcmp(first.data, second, first_len) == 0);
 	old = facts_of_certificate(first.data, first_len);
 	new = facts_of_certificate(second, second_len);
 	compare(old, new, equal);

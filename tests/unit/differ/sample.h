@@ -1,4 +1,5 @@
-/* sample: a certificate of corpus/ (its folder is $MX509_CORPUS), to be read or changed. For tests. */
+/* sample: a certificate of corpus/ (its folder is $MX509_CORPUS), to be read or changed. For tests.
+ */
 #ifndef MX509_TEST_SAMPLE_H
 #define MX509_TEST_SAMPLE_H
 

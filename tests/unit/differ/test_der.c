@@ -54,18 +54,20 @@ test_lengths(void **state)
 		bool ok;
 		size_t len, not_der;
 	} cases[] = {
-	    {"04 02 AA BB", true, 2, 0}, {"04 00", true, 0, 0}, {"04", false, 0, 0},
-	    {"04 02 AA", false, 0, 0},		/* longer than what there is */
-	    {"04 81 02 AA BB", true, 2, 1},	/* X.690 10.1 */
-	    {"04 82 00 02 AA BB", true, 2, 1},	/* the same, with a leading zero */
+	    {"04 02 AA BB", true, 2, 0},
+	    {"04 00", true, 0, 0},
+	    {"04", false, 0, 0},
+	    {"04 02 AA", false, 0, 0},	       /* longer than what there is */
+	    {"04 81 02 AA BB", true, 2, 1},    /* X.690 10.1 */
+	    {"04 82 00 02 AA BB", true, 2, 1}, /* the same, with a leading zero */
 	    {"04 84 00 00 00 01 AA", true, 1, 1},
 	    {"04 88 FF FF FF FF FF FF FF FF", false, 0, 0},
-	    {"04 80 AA 00 00", false, 0, 0},	/* indefinite, but primitive */
+	    {"04 80 AA 00 00", false, 0, 0}, /* indefinite, but primitive */
 	    {"30 80 04 01 AA 00 00", true, 3, 1},
 	    {"30 80 30 80 05 00 00 00 04 00 00 00", true, 8, 1}, /* one within another */
 	    {"30 80 30 80 05 00 00 00", false, 0, 0},
-	    {"1F 21 00", true, 0, 0},	/* a tag of two octets */
-	    {"1F 1E 00", true, 0, 1},	/* X.690 8.1.2.2 */
+	    {"1F 21 00", true, 0, 0}, /* a tag of two octets */
+	    {"1F 1E 00", true, 0, 1}, /* X.690 8.1.2.2 */
 	    {"1F 81", false, 0, 0},
 	};
 	struct reading_of r = {0};
@@ -110,8 +112,8 @@ test_expect_steps_over_what_is_odd(void **state)
 	assert_true(der_expect(&r.d, &r.c, DER_INTEGER, 0, &t, &here));
 	assert_false(der_expect(&r.d, &r.c, DER_INTEGER, 0, &t, &here));
 	assert_int_equal(malformed(&r), 2);
-	assert_string_equal(r.d.faults[FAULT_MALFORMED].list[0].why,
-	    "OBJECT IDENTIFIER must stand here, not NULL");
+	assert_string_equal(
+	    r.d.faults[FAULT_MALFORMED].list[0].why, "OBJECT IDENTIFIER must stand here, not NULL");
 	assert_string_equal(r.d.faults[FAULT_MALFORMED].list[1].why, "INTEGER is missing");
 	assert_int_equal(r.d.faults[FAULT_MALFORMED].list[1].offset, 5);
 	der_finish(&r.d);
@@ -297,8 +299,8 @@ test_times(void **state)
 
 		if (ok != (cases[i].time != NULL) || (ok && strcmp(time, cases[i].time) != 0) ||
 		    not_der(&r) != cases[i].not_der)
-			fail_msg("%s: %s, not DER %zu", cases[i].text, ok ? time : "none",
-			    not_der(&r));
+			fail_msg(
+			    "%s: %s, not DER %zu", cases[i].text, ok ? time : "none", not_der(&r));
 	}
 	der_finish(&r.d);
 }

@@ -88,8 +88,8 @@ test_meaning(void **state)
 	assert_text(&p, FIELD_NOT_AFTER,
 	    "not after                   2030-01-01 00:00:00 UTC → 2031-01-01 00:00:00 UTC (365 d "
 	    "later)\n");
-	assert_text(&p, FIELD_SERIAL,
-	    "serial number               90768918E93393A0 → 90768919E93393A0\n");
+	assert_text(
+	    &p, FIELD_SERIAL, "serial number               90768918E93393A0 → 90768919E93393A0\n");
 	assert_false(p.d[0].encoding_only);
 	pair_finish(&p);
 }
@@ -145,8 +145,10 @@ test_encoding_only(void **state)
 	pair_finish(&p);
 
 	pair_begin(&p, "incident/invalid2.pem");
-	sample_change(&p.der, "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02",
-	    "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 20, 0);
+	sample_change(&p.der,
+	    "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02",
+	    "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 20,
+	    0);
 	pair_compare(&p);
 	assert_int_equal(p.n, 1);
 	assert_int_equal(p.d[0].field, FIELD_EXTENDED_KEY_USAGE);

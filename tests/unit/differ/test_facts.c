@@ -41,10 +41,12 @@ test_the_incident(void **state)
 	assert_json(f, FIELD_KEY_CURVE, "null");
 	assert_json(f, FIELD_SIGNATURE_ALGORITHM, "\"sha256WithRSAEncryption\"");
 	assert_json(f, FIELD_KEY_USAGE,
-	    "{\"bits\":[\"digitalSignature\",\"keyEncipherment\",\"keyCertSign\"],\"critical\":true}");
+	    "{\"bits\":[\"digitalSignature\",\"keyEncipherment\",\"keyCertSign\"],\"critical\":"
+	    "true}");
 	assert_json(f, FIELD_EXTENDED_KEY_USAGE,
 	    "{\"oids\":[\"serverAuth\",\"clientAuth\"],\"critical\":false}");
-	assert_json(f, FIELD_BASIC_CONSTRAINTS, "{\"ca\":true,\"path_len\":null,\"critical\":true}");
+	assert_json(
+	    f, FIELD_BASIC_CONSTRAINTS, "{\"ca\":true,\"path_len\":null,\"critical\":true}");
 	assert_json(f, FIELD_SUBJECT_KEY_ID, "\"bb0f38966f3ebe4f2b46d0416ad4acb5\"");
 	assert_json(f, FIELD_AUTHORITY_KEY_ID, "null");
 	assert_json(f, FIELD_SELF_SIGNED, "true");
@@ -85,8 +87,8 @@ test_every_beginning(void **state)
 	struct buf der = sample_der("incident/invalid2.pem");
 	struct facts *whole = facts_of_certificate(der.data, der.len);
 	static const enum field in_order[] = {FIELD_SERIAL, FIELD_ISSUER, FIELD_NOT_BEFORE,
-	    FIELD_NOT_AFTER, FIELD_SUBJECT, FIELD_KEY_ALGORITHM, FIELD_SPKI_SHA256,
-	    FIELD_KEY_USAGE, FIELD_BASIC_CONSTRAINTS};
+	    FIELD_NOT_AFTER, FIELD_SUBJECT, FIELD_KEY_ALGORITHM, FIELD_SPKI_SHA256, FIELD_KEY_USAGE,
+	    FIELD_BASIC_CONSTRAINTS};
 
 	for (size_t len = 0; len < der.len; len++) {
 		struct facts *f = facts_of_certificate(der.data, len);
@@ -115,7 +117,12 @@ test_half_broken(void **state)
 	struct facts *f;
 
 	/* the year of notBefore */
-	sample_change(&der, "\x17\x0d" "15", "\x17\x0d" "x5", 4, 0);
+	sample_change(&der,
+	    "\x17\x0d"
+	    "15",
+	    "\x17\x0d"
+	    "x5",
+	    4, 0);
 	f = facts_of_certificate(der.data, der.len);
 	assert_int_equal(malformed(f), 1);
 	assert_int_equal(facts_get(f, FIELD_NOT_BEFORE)->kind, VALUE_MALFORMED);
@@ -128,7 +135,8 @@ test_half_broken(void **state)
 	f = facts_of_certificate(der.data, der.len);
 	assert_int_equal(malformed(f), 2);
 	assert_int_equal(facts_get(f, FIELD_KEY_USAGE)->kind, VALUE_MALFORMED);
-	assert_json(f, FIELD_BASIC_CONSTRAINTS, "{\"ca\":true,\"path_len\":null,\"critical\":true}");
+	assert_json(
+	    f, FIELD_BASIC_CONSTRAINTS, "{\"ca\":true,\"path_len\":null,\"critical\":true}");
 	facts_destroy(f);
 	buf_finish(&der);
 }

@@ -30,12 +30,13 @@ assert_next(struct input *in, size_t index, const char *der)
 static void
 test_blocks(void **state)
 {
-	struct input in = input_of("text before\n"
-				   "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n"
-				   "text between\r\n"
-				   "-----BEGIN RSA PRIVATE KEY-----\nZGVm\n-----END RSA PRIVATE KEY-----\n"
-				   "-----BEGIN X509 CERTIFICATE-----\r\nZG Vm\t\r\n-----END X509 CERTIFICATE-----"
-				   "-----BEGIN TRUSTED CERTIFICATE-----\nZ2g=\n-----END TRUSTED CERTIFICATE-----");
+	struct input in = input_of(
+	    "text before\n"
+	    "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n"
+	    "text between\r\n"
+	    "-----BEGIN RSA PRIVATE KEY-----\nZGVm\n-----END RSA PRIVATE KEY-----\n"
+	    "-----BEGIN X509 CERTIFICATE-----\r\nZG Vm\t\r\n-----END X509 CERTIFICATE-----"
+	    "-----BEGIN TRUSTED CERTIFICATE-----\nZ2g=\n-----END TRUSTED CERTIFICATE-----");
 
 	assert_next(&in, 0, "abc");
 	assert_false(in.trusted);

@@ -124,8 +124,8 @@ append_head(struct buf *out, uint8_t id, size_t len)
 		buf_append_byte(out, (uint8_t)(len >> (8 * octets)));
 }
 
-static void append_node(struct buf *out, const struct tree *t, size_t i, size_t which,
-    enum change change);
+static void append_node(
+    struct buf *out, const struct tree *t, size_t i, size_t which, enum change change);
 
 static void
 append_children(struct buf *out, const struct tree *t, size_t i, size_t which, enum change change)
@@ -209,7 +209,8 @@ judge(const struct facts *original, const struct buf *mutant, enum change change
 		count.encoding_only += d[i].encoding_only;
 	}
 	if (n == 0) {
-		print_message("%s: %s at octet %zu passes unseen\n", path, change_names[change], offset);
+		print_message(
+		    "%s: %s at octet %zu passes unseen\n", path, change_names[change], offset);
 		count.unseen++;
 	}
 	count.unseen_without_residual += !seen(d, n, FIELD_DER_RESIDUAL, FIELD_N);
@@ -278,7 +279,7 @@ mutate_folder(const char *folder, size_t step, size_t *seen_files)
 		if (S_ISDIR(st.st_mode))
 			mutate_folder(path, step, seen_files);
 		else if (st.st_size < 65536 && (*seen_files)++ % step == 0 &&
-		    count.certificates < files_most)
+			 count.certificates < files_most)
 			mutate_file(path);
 	}
 	if (n >= 0)
@@ -292,9 +293,10 @@ test_no_silent_difference(void **state)
 
 	for (int i = 0; i < folders_n; i++)
 		mutate_folder(folders[i], step, &files);
-	print_message("# %zu mutants of %zu certificates; %zu malformed, %zu told by der_residual, %zu "
-		      "as encoding only; unseen: %zu; without der_residual: %zu; without the row serial, "
-		      "too: %zu\n",
+	print_message(
+	    "# %zu mutants of %zu certificates; %zu malformed, %zu told by der_residual, %zu "
+	    "as encoding only; unseen: %zu; without der_residual: %zu; without the row serial, "
+	    "too: %zu\n",
 	    count.mutants, count.certificates, count.malformed, count.residual, count.encoding_only,
 	    count.unseen, count.unseen_without_residual, count.unseen_without_serial);
 	for (int i = 0; i < CHANGES; i++)

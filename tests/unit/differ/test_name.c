@@ -67,8 +67,9 @@ test_texts(void **state)
 static void
 test_what_cannot_be_read(void **state)
 {
-	static const char *const cases[] = {"30 00", "31 02 05 00", "31 0A 30 08 06 03 55 04 03 0C 01 FF",
-	    "31 0B 30 09 06 03 55 04 03 0C 01 61 00", "31 05 30 03 06 01 80", "31 05 30 03 06 01 55",
+	static const char *const cases[] = {"30 00", "31 02 05 00",
+	    "31 0A 30 08 06 03 55 04 03 0C 01 FF", "31 0B 30 09 06 03 55 04 03 0C 01 61 00",
+	    "31 05 30 03 06 01 80", "31 05 30 03 06 01 55",
 	    "31 0C 30 0A 06 03 55 04 03 2C 03 0C 01 61", "31 7F"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -87,8 +88,8 @@ static void
 test_order_in_an_rdn(void **state)
 {
 	struct hex h;
-	struct span rdns = hex(&h,
-	    "31 14 30 08 06 03 55 04 0A 0C 01 62 30 08 06 03 55 04 03 0C 01 61");
+	struct span rdns =
+	    hex(&h, "31 14 30 08 06 03 55 04 0A 0C 01 62 30 08 06 03 55 04 03 0C 01 61");
 	struct der d;
 
 	der_init(&d, rdns);
@@ -104,7 +105,8 @@ test_identifiers(void **state)
 	static const struct {
 		const char *octets, *dotted;
 	} cases[] = {{"55 04 03", "2.5.4.3"}, {"00", "0.0"}, {"27", "0.39"}, {"28", "1.0"},
-	    {"4F", "1.39"}, {"50", "2.0"}, {"88 37", "2.999"}, {"2A 86 48 86 F7 0D", "1.2.840.113549"},
+	    {"4F", "1.39"}, {"50", "2.0"}, {"88 37", "2.999"},
+	    {"2A 86 48 86 F7 0D", "1.2.840.113549"},
 	    {"2A FF FF FF FF FF FF FF FF 7F", "1.2.9223372036854775807"},
 	    {"2A 81 80 80 80 80 80 80 80 80 00", "1.2.9223372036854775808"},
 	    /* 2.25 with a UUID: 128 bits */

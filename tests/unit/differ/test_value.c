@@ -69,10 +69,10 @@ test_missing(void **state)
 	bool missing[5] = {0};
 
 	assert_int_equal(value_list_missing(old, new, missing), 3);
-	assert_true(missing[0]);  /* d */
-	assert_false(missing[1]); /* b */
+	assert_true(missing[0]);		      /* d */
+	assert_false(missing[1]);		      /* b */
 	assert_int_equal(missing[2] + missing[3], 1); /* one a of two */
-	assert_true(missing[4]);  /* c */
+	assert_true(missing[4]);		      /* c */
 	arena_finish(&a);
 }
 
@@ -164,7 +164,8 @@ test_text_is_harmless(void **state)
 	struct arena a = {0};
 	struct buf out = {0};
 
-	out_text_value(&out, value_text(&a, "a\033[2Jb\xe2\x80\xae" "c"));
+	out_text_value(&out, value_text(&a, "a\033[2Jb\xe2\x80\xae"
+					    "c"));
 	assert_string_equal(buf_text(&out), "a\\x1B[2Jb\\u{202E}c");
 	buf_finish(&out);
 	arena_finish(&a);

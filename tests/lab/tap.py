@@ -1,4 +1,5 @@
 """unittest that speaks TAP, the protocol in which meson reads each test of a file by its name."""
+import re
 import sys
 import unittest
 
@@ -41,8 +42,9 @@ class _Result(unittest.TestResult):
 
 
 def _name(test):
-    parts = test.id().split('.', 1)
-    return parts[1] if len(parts) > 1 else test.id()
+    """Class and test; of a class that failed or was skipped as a whole, its name."""
+    whole = re.fullmatch(r'\w+ \(__main__\.(\w+)\)', test.id())
+    return whole[1] if whole else test.id().removeprefix('__main__.')
 
 
 def main():

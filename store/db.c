@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -237,6 +238,19 @@ open_error(const char *dir, int rc, struct err *err)
 	return fail(dir, rc, "cannot be opened", err);
 }
 
+/* LMDB would abort(3) next. */
+static void
+on_assertion(MDB_env *env, const char *text)
+{
+	const char *dir = "?";
+
+	mdb_env_get_path(env, &dir);
+	fprintf(stderr,
+	    "mx509: %s: damaged: LMDB cannot go on (%s); keep a copy of it before anything else\n",
+	    dir, text);
+	exit(2);
+}
+
 static int
 try_open(const char *dir, uint64_t map, unsigned flags, MDB_env **env)
 {
@@ -248,6 +262,8 @@ try_open(const char *dir, uint64_t map, unsigned flags, MDB_env **env)
 		rc = mdb_env_set_maxdbs(*env, DB_TABLE_N);
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(*env, LIMIT_READERS);
+	if (rc == 0)
+		rc = mdb_env_set_assert(*env, on_assertion);
 	if (rc == 0)
 		rc = mdb_env_open(*env, dir, MDB_NOTLS | flags, 0666);
 	if (rc != 0 && *env != NULL) {
@@ -705,6 +721,7 @@ db_figures(struct db *db, struct db_figures *figures, struct err *err)
 	/* A heading, then a line a reader; or one line that says that there is none. */
 	mdb_reader_list(db->environment->env, count_reader, &lines);
 	figures->readers = lines > 0 ? lines - 1 : 0;
+	figures->page_octets = stat.ms_psize;
 	figures->used_octets = (uint64_t)stat.ms_psize * (info.me_last_pgno + 1);
 	figures->file_octets = data_stat(db->dir, &st) ? (uint64_t)st.st_size : 0;
 	return 0;

@@ -13,7 +13,9 @@
  * in a writing one until its next write. Threads: a handle, with its transactions, is used by one
  * thread at a time. Never across fork().
  *
- * Errors: 0, or 1 for found, is success; ERR_FULL where the disk is full, whatever the call.
+ * Errors: 0, or 1 for found, is success; ERR_FULL where the disk is full, whatever the call. Where
+ * LMDB finds its pages in such disorder that it aborts, a line is printed and the program ends with
+ * status 2.
  */
 #ifndef MX509_DB_H
 #define MX509_DB_H
@@ -92,7 +94,7 @@ int db_table_size(
 
 struct db_figures {
 	uint64_t file_octets, used_octets;
-	unsigned readers;
+	unsigned page_octets, readers;
 };
 int db_figures(struct db *db, struct db_figures *figures, struct err *err);
 

@@ -344,9 +344,24 @@ on_signal(int number)
 	interrupted = 1;
 }
 
+/* The corpus is mapped: a page that is not in the file, or that the disk does not give, comes as
+ * SIGBUS to whoever reads it. */
+static void
+on_bus_error(int number)
+{
+	static const char line[] =
+	    "mx509: the corpus is damaged: its file is cut short, or the disk does not give it; "
+	    "keep a copy of it before anything else\n";
+	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
+
+	(void)written; /* there is nowhere left to say that it failed */
+	_exit(EXIT_TROUBLE);
+}
+
 void
 options_ignore_signals(void)
 {
+	signal(SIGBUS, on_bus_error);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 }

@@ -90,8 +90,9 @@ bool options_colour(FILE *out);
 int options_finish(const char *program, int status);
 
 /* SIGINT and SIGTERM set a flag (no SA_RESTART) instead of ending the program; a second one ends
- * it. SIGPIPE and SIGXFSZ are ignored, so that the write fails and is named. Programs with an
- * event loop of their own need only the latter two: options_ignore_signals(). */
+ * it. SIGPIPE and SIGXFSZ are ignored, so that the write fails and is named; SIGBUS, which a corpus
+ * cut short raises, ends the program with a line and EXIT_TROUBLE. Programs with an event loop of
+ * their own need only the latter three: options_ignore_signals(). */
 void options_catch_signals(void);
 void options_ignore_signals(void);
 bool options_interrupted(void);

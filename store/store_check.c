@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "day.h"
+#include "heads.h"
 #include "journal.h"
 #include "members.h"
 #include "store.h"
@@ -76,7 +77,7 @@ static int
 walk(struct check *c, enum db_table table, check_record *record, struct err *err)
 {
 	struct db_cursor *cursor = db_cursor_open(c->view->txn, table, err);
-	struct key last = {0};
+	struct key last = {0}, this = {0};
 	struct db_bytes key, value;
 	struct err found = {0};
 	uint64_t at = 0;
@@ -95,15 +96,14 @@ walk(struct check *c, enum db_table table, check_record *record, struct err *err
 				break;
 			continue;
 		}
-		if (key.len == 0 || key.len > KEY_MAX ||
-		    (last.len > 0 &&
-			memcmp(last.bytes, key.p, last.len < key.len ? last.len : key.len) > 0)) {
+		this.len = key.len <= KEY_MAX ? key.len : 0;
+		memcpy(this.bytes, key.p, this.len);
+		if (key_compare(&last, &this) >= 0) {
 			report(
 			    c, "sub-database %s: its keys are not in order", db_table_name(table));
 			break;
 		}
-		last.len = key.len;
-		memcpy(last.bytes, key.p, key.len);
+		last = this;
 		record(c, at, &key, &value);
 	}
 	db_cursor_close(cursor);
@@ -397,6 +397,22 @@ check_journal(
 }
 
 static void
+check_heads(struct check *c)
+{
+	struct db *db = c->view->store->db;
+	struct db_figures figures;
+	uint64_t numbers[2];
+
+	if (db_figures(db, &figures, NULL) == 0 &&
+	    heads_read(c->view->store->dir, figures.page_octets, numbers) &&
+	    !heads_plausible(numbers))
+		report(c,
+		    "data.mdb: the two head pages are of transactions %llu and %llu: one is "
+		    "damaged, what was committed last may be missing",
+		    (unsigned long long)numbers[0], (unsigned long long)numbers[1]);
+}
+
+static void
 check_nothing(
     struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
 {
@@ -423,6 +439,7 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 	struct check c = {.view = view, .finding = finding, .ctx = ctx};
 	int rc = 0;
 
+	check_heads(&c);
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		rc = walk(&c, i, records[i], err);
 	if (rc == 0) {

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../../store/base64.h"
 #include "../../../store/db.h"
 #include "../../../store/export.h"
+#include "../../../store/heads.h"
 #include "../../../store/import.h"
 #include "../../../store/json.h"
+#include "../../../store/options.h"
 #include "fixture.h"
 
 /* ---- what the tests import ------------------------------------------------------------------ */
@@ -636,6 +639,76 @@ test_check(void **state)
 	buf_finish(&found.text);
 }
 
+/* A head page whose transaction's number is damaged brings back what stood before the last commit;
+ * that is in perfect order, but for the number. */
+static void
+test_heads(void **state)
+{
+	static const uint64_t good[][2] = {{0, 0}, {0, 1}, {2, 1}, {2, 3}},
+			      bad[][2] = {{1, 0}, {2, 5}, {4, 1}, {3, 2}, {0, 3}, {5, 5}};
+	const char *dir = fixture_path(*state, "a"), *data = fixture_path(*state, "a/data.mdb");
+	struct complaints found = {0};
+	struct buf file = {0};
+	uint64_t numbers[2];
+	struct pair pair;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(heads_plausible(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(heads_plausible(bad[i]));
+
+	pair_open(&pair, *state);
+	pair_close(&pair);
+	fixture_read(&file, data);
+	if (!heads_read(dir, 4096, numbers) || !heads_plausible(numbers))
+		skip(); /* pages of another size than most machines have */
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t *number = file.data + i * 4096 + 144;
+
+		number[2] ^= 0x10;
+		fixture_write(data, file.data, file.len);
+		number[2] ^= 0x10;
+		check_store(dir, &found);
+		assert_non_null(strstr(buf_text(&found.text), "head pages"));
+	}
+	buf_finish(&found.text);
+	buf_finish(&file);
+}
+
+/* A corpus that is cut short ends whoever reads it with a line and a status, not with a signal. */
+static void
+test_cut(void **state)
+{
+	struct complaints found = {0};
+	struct buf file = {0};
+	struct pair pair;
+	char text[512] = "";
+	int status, ends[2];
+	pid_t child;
+
+	pair_open(&pair, *state);
+	pair_close(&pair);
+	fixture_read(&file, fixture_path(*state, "a/data.mdb"));
+	fixture_write(fixture_path(*state, "a/data.mdb"), file.data, file.len / 16 * 4);
+	buf_finish(&file);
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		options_ignore_signals();
+		check_store(fixture_path(*state, "a"), &found);
+		_exit(0);
+	}
+	close(ends[1]);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EXIT_TROUBLE);
+	assert_non_null(strstr(text, "damaged"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int
@@ -651,6 +724,8 @@ main(void)
 	    TEST(test_pem_dir),
 	    TEST(test_import_pem),
 	    TEST(test_check),
+	    TEST(test_heads),
+	    TEST(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,9 @@
 #define LIMIT_QUIT_OCTETS (64u << 10)
 #define LIMIT_QUIT_TURNS 256 /* times that something came */
 
+/* Reads after a stage's time is over, of what had come before that. */
+#define LIMIT_LATE_TURNS 64
+
 /* Wall clock against monotonic clock over one probe: more is the flag clock-stepped. */
 #define LIMIT_CLOCK_DRIFT_MS 100
 
@@ -34,7 +37,7 @@
 
 /* DNS: what goes beyond is left out, and the run says so. */
 #define LIMIT_DNS_HOSTS 128	/* MX hosts of a domain that are probed */
-#define LIMIT_DNS_ADDRESSES 128	/* addresses of a host and family that are probed */
+#define LIMIT_DNS_ADDRESSES 128 /* addresses of a host and family that are probed */
 #define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
 #define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
 #define LIMIT_DNS_WAIT_MS 10000 /* for an answer: then it is failed, and nobody waits for it */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -404,7 +405,8 @@ do_quit_wait(struct probe *p)
 
 /* ---- the machine --------------------------------------------------------------------------- */
 
-static void
+/* Goes on as far as it can; false: it came to its end, and the probe is gone. */
+static bool
 run(struct probe *p)
 {
 	enum want want = WANT_STEP;
@@ -429,10 +431,11 @@ run(struct probe *p)
 		case OVER:
 			report(p);
 			release(p);
-			return;
+			return false;
 		}
 	}
 	loop_watch_set(p->watch, want == WANT_WRITE ? LOOP_WRITE : LOOP_READ);
+	return true;
 }
 
 static void
@@ -442,11 +445,29 @@ on_events(void *ctx, unsigned events)
 	run(ctx);
 }
 
+/* What the server said in time may still wait to be read, if it was us who were late: a slow disk,
+ * a reader of our output that stood still. True: the probe is over, or in a stage of its own. */
+static bool
+catch_up(struct probe *p)
+{
+	struct pollfd pollfd = {
+	    .fd = p->fd, .events = p->state == CONNECT ? POLLOUT : (short)POLLIN};
+
+	if (p->watch == NULL || p->state >= QUIT_SEND)
+		return false;
+	for (unsigned turn = 0; turn < LIMIT_LATE_TURNS && poll(&pollfd, 1, 0) > 0; turn++)
+		if (!run(p) || loop_timer_is_set(p->timer))
+			return true;
+	return false;
+}
+
 static void
 on_timeout(void *ctx)
 {
 	struct probe *p = ctx;
 
+	if (catch_up(p))
+		return;
 	switch (p->state) {
 	case CONNECT:
 		p->errnum = p->local ? p->errnum : ETIMEDOUT;

@@ -65,7 +65,45 @@ struct how {
 	enum sni sni;
 	enum offer offer;
 	int64_t timeout_ms; /* 0: enough */
+	int64_t stall_ms;   /* not 0: we do nothing for so long, right after the start */
 };
+
+/* Called for an event and not by a timer: libuv looks at its timers next, and only then at what has
+ * come meanwhile. */
+struct stall {
+	int fd[2];
+	int64_t ms;
+	struct loop_watch *watch;
+};
+
+static void
+stall(void *ctx, unsigned events)
+{
+	struct stall *s = ctx;
+
+	loop_watch_set(s->watch, 0);
+	usleep((useconds_t)s->ms * 1000);
+}
+
+static void
+stall_init(struct stall *s, struct loop *loop, int64_t ms)
+{
+	s->ms = ms;
+	assert_int_equal(pipe(s->fd), 0);
+	s->watch = loop_watch_create(loop, s->fd[0], stall, s, NULL);
+	if (ms != 0) {
+		assert_int_equal(write(s->fd[1], "x", 1), 1);
+		loop_watch_set(s->watch, LOOP_READ);
+	}
+}
+
+static void
+stall_finish(struct stall *s)
+{
+	loop_watch_destroy(s->watch);
+	close(s->fd[0]);
+	close(s->fd[1]);
+}
 
 static struct result
 probe(uint16_t port, struct how how)
@@ -78,6 +116,7 @@ probe(uint16_t port, struct how how)
 	    .sni = how.sni,
 	    .offer = how.offer};
 	struct result r = {0};
+	struct stall stalled;
 
 	if (how.timeout_ms != 0)
 		settings.timeout_ms = how.timeout_ms;
@@ -87,8 +126,10 @@ probe(uint16_t port, struct how how)
 	assert_true(ip_parse(&series.address, "127.0.0.1"));
 	r.loop = settings.loop;
 	probe_start(&settings, &series, how.sni == SNI_NONE ? NULL : "mx.test", -1, on_done, &r);
+	stall_init(&stalled, settings.loop, how.stall_ms);
 	loop_run(settings.loop);
 	assert_int_equal(r.calls, 1);
+	stall_finish(&stalled);
 	loop_destroy(settings.loop);
 	tls_context_destroy(settings.tls[how.offer]);
 	return r;
@@ -178,6 +219,20 @@ test_outcomes_before_tls(void **state)
 			assert_string_equal(s.lines[s.lines_n - 1], p->last_line);
 		finish(&r);
 	}
+}
+
+/* A server that spoke in time is not silent because we were late. */
+static void
+test_late_reader(void **state)
+{
+	static const char *const script[] = {"~ 100", "> 554 no\r\n", "<", "> 221 bye\r\n", NULL};
+	struct server s = {0};
+	struct result r =
+	    play(&s, script, (struct how){.timeout_ms = FAST_MS, .stall_ms = 2 * FAST_MS});
+
+	assert_int_equal(r.e.outcome, OUTCOME_PERMANENT_REJECT);
+	assert_int_equal(r.e.smtp_code, 554);
+	finish(&r);
 }
 
 static void
@@ -540,6 +595,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_outcomes_before_tls),
 	    cmocka_unit_test(test_connection_refused),
+	    cmocka_unit_test(test_late_reader),
 	    cmocka_unit_test(test_success),
 	    cmocka_unit_test(test_no_sni),
 	    cmocka_unit_test(test_legacy),

@@ -46,6 +46,7 @@ struct dns {
 	char *anchor, *resolver; /* resolver: in libunbound's form; NULL: see recursive */
 	bool recursive, stopped;
 	int64_t wait_ms;
+	unsigned queries;
 	dns_record_fn *record;
 	dns_notice_fn *notice;
 	void *ctx;
@@ -247,6 +248,7 @@ dns_create(struct dns **out, struct loop *loop, const struct dns_options *option
 	dns->loop = loop;
 	dns->recursive = options->recursive;
 	dns->wait_ms = options->wait_ms > 0 ? options->wait_ms : LIMIT_DNS_WAIT_MS;
+	dns->queries = options->queries > 0 ? options->queries : LIMIT_DNS_QUERIES;
 	dns->anchor =
 	    mem_strdup(options->trust_anchor != NULL ? options->trust_anchor : IANA_ANCHOR);
 	dns_cache_init(&dns->cache);
@@ -467,7 +469,7 @@ ask_queued(struct dns *dns)
 
 	if (!is_decided(dns) && !dns->stopped)
 		return;
-	while (queued->first != NULL && dns->cache.lists[DNS_ENTRY_ASKED].n < LIMIT_DNS_QUERIES)
+	while (queued->first != NULL && dns->cache.lists[DNS_ENTRY_ASKED].n < dns->queries)
 		ask(dns, queued->first);
 }
 

@@ -23,6 +23,7 @@ struct dns_options {
 	bool recursive;		  /* ask the authoritative servers, from the root */
 	const char *trust_anchor; /* a zone file of DS or DNSKEY; NULL: IANA's */
 	int64_t wait_ms;	  /* for an answer; 0: LIMIT_DNS_WAIT_MS */
+	unsigned queries;	  /* under way at once; 0: LIMIT_DNS_QUERIES */
 };
 
 struct dns_result {

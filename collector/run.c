@@ -19,6 +19,7 @@
 #define PROGRAM "mxcollect"
 #define VARIANTS_MAX 64
 #define DESCRIPTORS_SPARE 64
+#define DESCRIPTORS_LEAST 64
 #define SMTP_PORT 25
 
 struct arguments {
@@ -43,7 +44,7 @@ struct run {
 	struct loop_signal *sigint, *sigterm;
 	struct progress progress;
 	int64_t began_ms;
-	unsigned signals;
+	unsigned signals, dns_queries;
 };
 
 /* ---- what the user sees -------------------------------------------------------------------- */
@@ -348,28 +349,41 @@ parse(struct run *run, int argc, char **argv)
 
 /* ---- set-up -------------------------------------------------------------------------------- */
 
-/* Each probe needs a descriptor; look-ups and the store need some, too. */
-static unsigned
-bounded_concurrency(struct run *run)
+/* Each probe needs a descriptor, a question to DNS up to two (its DS and DNSKEY are asked for at
+ * the same time, or TCP after UDP); some are of the store and of the loop. */
+static int
+share_descriptors(struct run *run, struct err *err)
 {
-	unsigned wanted = run->args.concurrency;
+	unsigned *probes = &run->settings.concurrency;
 	struct rlimit limit;
-	rlim_t spare, most;
+	rlim_t spare, half, rest;
 	char line[160];
 
+	*probes = run->args.concurrency;
+	run->dns_queries = LIMIT_DNS_QUERIES;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return wanted;
+		return 0;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	spare = DESCRIPTORS_SPARE + LIMIT_DNS_QUERIES;
-	most = limit.rlim_cur > 2 * spare ? limit.rlim_cur - spare : limit.rlim_cur / 2;
-	if (limit.rlim_cur == RLIM_INFINITY || wanted <= most || most == 0)
-		return wanted;
+	if (limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	if (limit.rlim_cur < DESCRIPTORS_LEAST)
+		return err_set(err, ERR_SYSTEM,
+		    "no more than %llu files may be open: raise it to %d at least (ulimit -n)",
+		    (unsigned long long)limit.rlim_cur, DESCRIPTORS_LEAST);
+	spare = limit.rlim_cur < 2 * DESCRIPTORS_SPARE ? limit.rlim_cur / 2 : DESCRIPTORS_SPARE;
+	half = (limit.rlim_cur - spare) / 2;
+	if (run->dns_queries > half / 2)
+		run->dns_queries = (unsigned)(half / 2);
+	rest = limit.rlim_cur - spare - 2 * (rlim_t)run->dns_queries;
+	if (*probes <= rest)
+		return 0;
+	*probes = (unsigned)rest;
 	snprintf(line, sizeof(line),
-	    "concurrency is cut to %llu: no more than %llu files may be open (ulimit -n)",
-	    (unsigned long long)most, (unsigned long long)limit.rlim_cur);
+	    "concurrency is cut to %u: no more than %llu files may be open (ulimit -n)", *probes,
+	    (unsigned long long)limit.rlim_cur);
 	say(run, line);
-	return (unsigned)most;
+	return 0;
 }
 
 static int
@@ -390,7 +404,8 @@ open_parts(struct run *run, struct err *err)
 {
 	struct dns_options dns = {.resolver = run->args.resolver,
 	    .recursive = run->args.recursive,
-	    .trust_anchor = run->args.trust_anchor};
+	    .trust_anchor = run->args.trust_anchor,
+	    .queries = run->dns_queries};
 	struct schedule_settings *s = &run->settings;
 	struct buf dir = {0};
 	int rc;
@@ -428,7 +443,6 @@ fill_settings(struct run *run)
 	s->port = (uint16_t)a->port;
 	s->unknown_name = run->unknown_name;
 	s->vantage = a->vantage;
-	s->concurrency = bounded_concurrency(run);
 	s->per_second = a->rate;
 	s->gap_ms = a->gap_ms;
 	s->notice = say;
@@ -490,7 +504,7 @@ run_command(int argc, char **argv)
 	options_ignore_signals();
 	progress_init(&run.progress, run.options.quiet);
 	run.began_ms = clock_monotonic_ms();
-	if (open_parts(&run, &err) != 0) {
+	if (share_descriptors(&run, &err) != 0 || open_parts(&run, &err) != 0) {
 		status = options_trouble(PROGRAM, &err);
 		goto out;
 	}

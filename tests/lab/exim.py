@@ -7,6 +7,7 @@ Certificates are chosen at each handshake: a file per address is the switch of t
 relays nothing and delivers nothing.
 """
 import os
+import shutil
 import time
 
 from . import packages
@@ -22,8 +23,9 @@ class Exim:
         self.package = packages.for_server(lab, 'exim')
         self.port = port or lab.free_port(self.addresses)
         self.dir = lab.folder(name)
-        self.leaf, self.sentinel = leaf, sentinel
-        self.by_sni, self.options = by_sni or {}, options
+        self.leaf, self.sentinel = self._own(leaf), self._own(sentinel)
+        self.by_sni = {sni: self._own(file) for sni, file in (by_sni or {}).items()}
+        self.options = options
         self._start()
 
     def roll_out(self, address):
@@ -39,6 +41,17 @@ class Exim:
     def log(self):
         with open(os.path.join(self.dir, 'mainlog'), encoding='utf-8', errors='replace') as f:
             return f.read()
+
+    def _own(self, certificate):
+        """A copy that Exim can read: where we are root, it gives root up, and the checkout may lie
+        where nobody else can go."""
+        if certificate is None:
+            return None
+        copy = os.path.join(self.dir, f'{len(os.listdir(self.dir))}-{os.path.basename(certificate)}')
+        shutil.copyfile(certificate, copy)
+        os.chmod(copy, 0o600)
+        os.chown(copy, *self.lab.server_ids())
+        return copy
 
     def _switch(self, address):
         return os.path.join(self.dir, 'rollout-' + address)

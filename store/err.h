@@ -28,7 +28,8 @@ struct err {
 	char text[512];
 };
 
-/* Records the first error; returns the code recorded first. A NULL err is allowed. */
+/* Records the first error; returns the code recorded first. A NULL err is allowed. A line that is
+ * too long is shortened in its middle. */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for a failed system call: appends ": " and strerror(errnum). ENOSPC and EDQUOT make

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "../../../store/base64.h"
@@ -48,6 +49,26 @@ test_buf(void **state)
 		assert_true(unzigzag(zigzag(v)) == v);
 	assert_true(unzigzag(zigzag(INT64_MIN)) == INT64_MIN);
 	buf_finish(&b);
+}
+
+/* A long path must not push what is wrong with it out of the line. */
+static void
+test_long_error(void **state)
+{
+	struct err err = {0};
+	char path[2000];
+
+	memset(path, 'd', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(err_system(&err, EACCES, "%s: cannot be opened", path), ERR_SYSTEM);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	assert_memory_equal(err.text, path, 100);
+	assert_non_null(strstr(err.text, "d[...]d"));
+	assert_non_null(strstr(err.text, "d: cannot be opened: Permission denied"));
+	err = (struct err){0};
+	path[sizeof(err.text) - 1] = '\0';
+	assert_int_equal(err_set(&err, ERR_INPUT, "%s", path), ERR_INPUT);
+	assert_string_equal(err.text, path);
 }
 
 static void
@@ -280,6 +301,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_buf),
+	    cmocka_unit_test(test_long_error),
 	    cmocka_unit_test(test_hostile),
 	    cmocka_unit_test(test_csv),
 	    cmocka_unit_test(test_hex),

@@ -48,10 +48,10 @@ static int
 next_chunk(struct timeline *t, struct err *err)
 {
 	struct db_bytes found, value;
-	uint32_t series;
+	uint32_t series, count, evidence;
 	uint16_t chunk;
 	struct key key;
-	int64_t day;
+	int64_t day, last_ms;
 	int rc;
 
 	if (t->started) {
@@ -67,6 +67,9 @@ next_chunk(struct timeline *t, struct err *err)
 		return damaged(t->view, t->series, 0, err);
 	if (series != t->series || day > day_within(t->to_ms))
 		return 0;
+	if (day_summary(value.p, value.len, day, &count, &last_ms, &evidence) &&
+	    last_ms < t->from_ms)
+		return 1; /* nothing of it is wanted: t->day stays at its end */
 	if (!day_reader_init(&t->day, t->kind, day, value.p, value.len))
 		return damaged(t->view, series, day, err);
 	return 1;

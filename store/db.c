@@ -81,7 +81,7 @@ data_stat(const char *dir, struct stat *st)
 
 	buf_printf(&path, "%s/data.mdb", dir);
 	there = stat(buf_text(&path), st) == 0;
-	buf_finish(&path);
+	buf_finish(&path); /* free(3) leaves errno alone */
 	return there;
 }
 
@@ -273,14 +273,17 @@ try_open(const char *dir, uint64_t map, unsigned flags, MDB_env **env)
 	return rc;
 }
 
-/* Half a file, as a full disk leaves it, would be no corpus and no empty directory either. */
+/* Half a file, as a full disk leaves it, would be no corpus and no empty directory either. One that
+ * has both its head pages may be the work of another process that was faster. */
 static void
 remove_begun(const char *dir)
 {
 	struct buf path = {0};
+	struct stat st;
 
 	buf_printf(&path, "%s/data.mdb", dir);
-	unlink(buf_text(&path));
+	if (data_stat(dir, &st) && st.st_size < 2 * sysconf(_SC_PAGESIZE))
+		unlink(buf_text(&path));
 	buf_finish(&path);
 }
 
@@ -488,8 +491,10 @@ db_open(struct db **out, const char *dir, bool write, struct err *err)
 	if (rc == 0 && write && stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
 		rc = err_set(
 		    err, ERR_INPUT, "%s: not a directory; choose another with --store", dir);
-	if (rc == 0 && !write && (!data_stat(dir, &st) || st.st_size == 0))
-		rc = missing(dir, errno == 0 ? ENOENT : errno, err);
+	if (rc == 0 && !write && !data_stat(dir, &st))
+		rc = missing(dir, errno, err);
+	else if (rc == 0 && !write && st.st_size == 0)
+		rc = missing(dir, ENOENT, err);
 	if (rc == 0) {
 		pthread_mutex_lock(&environments_mutex);
 		rc = environment_acquire(db, write, err);

@@ -154,7 +154,8 @@ static enum options_result
 unknown(const struct options *o, int value, bool lacks_argument, char **argv)
 {
 	char letter[3] = {'-', (char)value, '\0'};
-	const char *name = value > 0 && value < 256 ? letter : argv[optind - 1];
+	/* An octet beyond ASCII is a negative char. */
+	const char *name = value != 0 && value < 256 ? letter : argv[optind - 1];
 	const char *equals = strchr(name, '=');
 	char shown[80];
 

@@ -312,7 +312,7 @@ class World:
         old = certificates['ec'].successor(1) if shared == 'ec' else certificates[shared]
         plan = scenario(self, places, old)
         vantages = ['home', 'far'] if r.random() < 0.3 else ['home']
-        loss, interval = r.choice([0, 0, 0.1, 0.3]), r.choice([4, 8, 12]) * HOUR
+        loss, interval = r.choice([0, 0, 0.1, 0.3]), r.choice([6, 9, 12]) * HOUR
         for sni in ('none', 'hostname'):
             for at, (host, address) in enumerate(places):
                 backends = plan(at, sni)
@@ -532,7 +532,7 @@ class RolloutTest(Case):
     def setUpClass(cls):
         super().setUpClass()
         seed = int(os.environ.get('SEED', '1'))
-        cls.world = World(seed, cls.certificates, int(os.environ.get('OPERATORS', '28')))
+        cls.world = World(seed, cls.certificates, int(os.environ.get('OPERATORS', '14')))
         cls.corpus = cls.world.corpus
         cls.changes = {s: changes_of(s, seen) for s, seen in cls.corpus.items()}
         used = {x.state for seen in cls.corpus.values() for x in seen if is_chain(x.state)}
@@ -618,7 +618,7 @@ class RolloutTest(Case):
                     self.assertGreater(w['part'][0].before, min(moments))
                     if not back:
                         self.assertEqual(len(places), len(moments))
-        self.assertGreater(whole, 10)
+        self.assertGreater(whole, len(self.world.rollouts) // 2)
 
     def test_order_of_arrival(self):
         lines = self.head + self.lines

@@ -5,6 +5,24 @@
  *
  * Not here: texts and values (facts.h); signatures, chains, names of hosts, the time of day.
  *
+ * Where parsers of the world disagree (OpenSSL, GnuTLS, pyca/cryptography), this is what we take
+ * the standards to say:
+ * - What BER allows and DER does not, but says one thing only, is read, and named as not DER:
+ *   lengths that are not minimal or indefinite, encoded defaults (X.690 11.5), BOOLEANs other than
+ *   FF (11.1), bits that do not count (11.2), order in a SET OF (11.6), times with an offset, a
+ *   fraction or no seconds (11.7, 11.8), INTEGERs with superfluous octets, too (8.3.2).
+ * - Strings in constructed form (10.2), object identifiers with leading zeros in an arc (8.19.2)
+ *   and texts that are none in their type's encoding are malformed. A letter that its type's
+ *   alphabet lacks is read as Latin-1, as OpenSSL does, and named.
+ * - An extension that stands there twice is malformed wherever it is (RFC 5280 4.2), whether we
+ *   know it or not; so is its value.
+ * - Versions that RFC 5280 does not know, and what a version may not have (extensions in version
+ *   1), are read and named; a certificate is not made unreadable by its number.
+ * - Octets behind the value within extnValue are named and do not take the value away; octets
+ * behind the certificate, or left over within one of its parts, are malformed.
+ * - The key's own contents are its algorithm's affair: a key that cannot be read leaves the
+ *   certificate readable (key.h). A modulus without its leading zero is read as positive.
+ *
  * Ownership: a struct cert borrows the DER; cert_finish() frees the list of extensions and the
  * faults. Time is linear in the input; memory is bounded by limits.h.
  */

@@ -6,6 +6,7 @@
 #include "../store/text.h"
 #include "cert.h"
 #include "explain.h"
+#include "idn.h"
 
 #define TITLE_WIDTH 28
 #define LINE_WIDTH 100
@@ -80,6 +81,24 @@ append_object(struct buf *out, const struct value *v)
 		buf_append_text(out, "(empty)");
 }
 
+/* A DNS name of A-labels is told in both forms. */
+static void
+append_text(struct buf *out, const struct value *v)
+{
+	struct buf unicode = {0};
+
+	if (v->len == 0)
+		buf_append_text(out, "(empty)");
+	text_escape(out, v->text, v->len);
+	if (v->len > 4 && memcmp(v->text, "dns:", 4) == 0 &&
+	    idn_append_unicode(&unicode, v->text + 4, v->len - 4)) {
+		buf_append_text(out, " (");
+		text_escape(out, unicode.data, unicode.len);
+		buf_append_byte(out, ')');
+	}
+	buf_finish(&unicode);
+}
+
 void
 out_text_value(struct buf *out, const struct value *v)
 {
@@ -100,9 +119,7 @@ out_text_value(struct buf *out, const struct value *v)
 		buf_printf(out, "%lld", (long long)v->number);
 		break;
 	case VALUE_TEXT:
-		if (v->len == 0)
-			buf_append_text(out, "(empty)");
-		text_escape(out, v->text, v->len);
+		append_text(out, v);
 		break;
 	case VALUE_TIME:
 		clock_format_human(v->number, true, time);

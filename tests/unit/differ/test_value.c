@@ -171,6 +171,28 @@ test_text_is_harmless(void **state)
 	arena_finish(&a);
 }
 
+static void
+test_idn_in_both_forms(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} cases[] = {{"dns:xn--mnchen-3ya.de", "dns:xn--mnchen-3ya.de (m\xc3\xbcnchen.de)"},
+	    {"dns:xn--.de", "dns:xn--.de"}, {"dns:*.xn--mnchen-3ya.de\033", NULL},
+	    {"dns:plain.de", "dns:plain.de"}, {"uri:xn--mnchen-3ya.de", "uri:xn--mnchen-3ya.de"}};
+	struct arena a = {0};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out = {0};
+
+		out_text_value(&out, value_text(&a, cases[i].name));
+		if (cases[i].text != NULL)
+			assert_string_equal(buf_text(&out), cases[i].text);
+		assert_null(memchr(out.data, '\033', out.len));
+		buf_finish(&out);
+	}
+	arena_finish(&a);
+}
+
 int
 main(void)
 {
@@ -183,6 +205,7 @@ main(void)
 	    cmocka_unit_test(test_json_is_json),
 	    cmocka_unit_test(test_json_of_each_kind),
 	    cmocka_unit_test(test_text_is_harmless),
+	    cmocka_unit_test(test_idn_in_both_forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static const char suffix[] = ".pem", manifest_name[] = "manifest.tsv", sums_name
  * without one. Two evidence records of the same chain are one state. */
 struct state {
 	bool observed, has_chain;
-	struct hash id; /* chain id; else a hash over outcome and report */
+	struct hash id; /* chain id; else a hash over the report and the kind of the server's
+			 * signature, or over the outcome: CONTRACT "Lifetime" */
 };
 
 struct chain_file {
@@ -254,8 +255,12 @@ state_of(struct snapshot *x, uint32_t number, struct state *out, struct err *err
 	if (out->has_chain) {
 		out->id = hash_chain(e.chain, e.chain_n);
 	} else {
-		buf_printf(&text, "%s %s", outcome_name(e.outcome),
-		    e.reported_status != NULL ? e.reported_status : "");
+		if (e.reported_status == NULL)
+			buf_printf(&text, "outcome\n%s", outcome_name(e.outcome));
+		else
+			buf_printf(&text, "reported\n%zu %s\n%s", strlen(e.reported_status),
+			    e.reported_status,
+			    e.server_signature != NULL ? e.server_signature : "");
 		out->id = hash_sha256(text.data, text.len);
 		buf_finish(&text);
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../../../store/base64.h"
+#include "../../../store/clock.h"
 #include "../../../store/db.h"
 #include "../../../store/export.h"
 #include "../../../store/heads.h"
@@ -473,6 +474,44 @@ test_pem(void **state)
 	buf_finish(&end);
 }
 
+/* What a log reported is one state as long as status and kind of signature are the same. */
+static void
+test_pem_reported(void **state)
+{
+	struct series s = fixture_series("a.example.org", "192.0.2.1", SNI_NONE);
+	struct observation o = fixture_observation(TIME_0, NULL, 0);
+	struct store *store = fixture_open(fixture_path(*state, "a"), STORE_WRITE);
+	const char *const signatures[] = {"RSA-PSS", "ECDSA", "ECDSA"};
+	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
+	struct series_filter filter = {0};
+	struct buf manifest = {0}, expected = {0};
+	struct export_counts counts;
+	struct store_view *view;
+	struct err err = {0};
+
+	o.evidence.reported_by = "postfix";
+	o.evidence.reported_status = "Trusted";
+	for (int i = 0; i < 3; i++) {
+		o.evidence.server_signature = signatures[i];
+		o.evidence.outcome = i < 2 ? OUTCOME_SUCCESS : OUTCOME_CONNECTION_CLOSED;
+		o.time_ms = TIME_0 + i * 1000;
+		fixture_add(store, &s, &o);
+	}
+	assert_ok(store_view_open(store, &view, &err), err);
+	assert_ok(export_pem(view, &filter, o.time_ms, fixture_path(*state, "pem"), NULL, NULL,
+		      &counts, &err),
+	    err);
+	store_view_close(view);
+	store_close(store);
+	fixture_read(&manifest, fixture_path(*state, "pem/manifest.tsv"));
+	clock_format_ms(TIME_0 + 1000, first);
+	clock_format_ms(TIME_0 + 2000, last);
+	buf_printf(&expected, "\t%s\t%s\t-\t-\t-\n", first, last);
+	assert_non_null(strstr(buf_text(&manifest), buf_text(&expected)));
+	buf_finish(&manifest);
+	buf_finish(&expected);
+}
+
 static void
 test_pem_dir(void **state)
 {
@@ -721,6 +760,7 @@ main(void)
 	    TEST(test_bad_lines),
 	    TEST(test_interrupted),
 	    TEST(test_pem),
+	    TEST(test_pem_reported),
 	    TEST(test_pem_dir),
 	    TEST(test_import_pem),
 	    TEST(test_check),

@@ -23,7 +23,7 @@
 #include "store/buf.h"
 #include "store/mem.h"
 
-#define ELEMENTS_MOST 400 /* of one certificate; larger ones are sampled */
+#define ELEMENTS_MOST 150 /* of one certificate; larger ones are sampled */
 #define NODES_MOST 200000
 
 struct node {

@@ -5,6 +5,7 @@
 #include "../store/store.h"
 #include "../store/text.h"
 #include "cmd.h"
+#include "der.h"
 #include "input.h"
 #include "out_json.h"
 #include "out_text.h"
@@ -41,6 +42,7 @@ cert_file(struct cert_command *c, const char *path)
 {
 	struct err err = {0};
 	struct input *in = &c->input;
+	int status = EXIT_DONE;
 
 	if (input_open(in, path, &err) < 0)
 		return options_trouble("mxdiff", &err);
@@ -52,7 +54,13 @@ cert_file(struct cert_command *c, const char *path)
 		print_certificate(c, facts, path, in->index);
 		facts_destroy(facts);
 	}
-	return EXIT_DONE;
+	/* A malformed certificate is a finding; what is nothing of the kind was not to be had. */
+	if (!in->pem && (in->der.len == 0 || in->der.data[0] != DER_SEQUENCE)) {
+		err_set(&err, ERR_INPUT, "%s: no certificate; give PEM or DER", path);
+		options_trouble("mxdiff", &err);
+		status = EXIT_MISSING;
+	}
+	return status;
 }
 
 static int

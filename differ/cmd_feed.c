@@ -147,7 +147,7 @@ cmd_feed(int argc, char **argv)
 	status = EXIT_DONE;
 	if (feed_read(&q, cursor, &last, print, &q, &missing, &err) < 0)
 		goto out;
-	printf("{\"type\": \"cursor\", \"cursor\": \"%" PRIu64 "\"}\n", last);
+	printf("{\"type\":\"cursor\",\"cursor\":\"%" PRIu64 "\"}\n", last);
 	if (fflush(stdout) != 0)
 		err_system(&err, errno, "standard output: the cursor stays at %" PRIu64, cursor);
 	else if (o.cursor_file != NULL)

@@ -46,6 +46,6 @@ main(int argc, char **argv)
 		return options_finish("mxdiff", EXIT_DONE);
 	}
 	if (name[0] == '\0')
-		return options_usage_error("mxdiff", "no command; see mxdiff --help");
-	return options_usage_error("mxdiff", "unknown command %s; see mxdiff --help", name);
+		return options_usage_error("mxdiff", "no command");
+	return options_usage_error("mxdiff", "unknown command %s", name);
 }

@@ -375,7 +375,8 @@ options_catch_signals(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	options_ignore_signals();
+	signal(SIGBUS, on_bus_error);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 bool

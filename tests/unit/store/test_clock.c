@@ -98,7 +98,7 @@ test_spans(void **state)
 	static const struct {
 		int64_t span_ms;
 		const char *text;
-	} rows[] = {{0, "0 ms"}, {999, "999 ms"}, {9000, "9 s"}, {720000, "12 min"},
+	} rows[] = {{0, "0 ms"}, {999, "999 ms"}, {9000, "9 s"}, {4518, "4.6 s"}, {720000, "12 min"},
 	    {3 * CLOCK_DAY_MS + 4 * 3600000, "3 d 4 h"}, {-61000, "1 min 1 s"}};
 	char text[CLOCK_TEXT_MAX];
 	int64_t span_ms;

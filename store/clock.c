@@ -145,7 +145,8 @@ clock_format_span(int64_t span_ms, char out[CLOCK_TEXT_MAX])
 		span_ms = -span_ms;
 	while (i + 1 < n && span_ms < units[i].ms)
 		i++;
-	if (units[i].ms == 1000 && span_ms % 1000 != 0) { /* a bound is not told shorter than it is */
+	if (units[i].ms == 1000 &&
+	    span_ms % 1000 != 0) { /* a bound is not told shorter than it is */
 		snprintf(out, CLOCK_TEXT_MAX, "%lld.%lld s", (long long)((span_ms + 99) / 1000),
 		    (long long)((span_ms + 99) % 1000 / 100));
 		return;

@@ -97,6 +97,7 @@ certificate_model_diff(struct arena *arena, const struct facts *old,
 		value_add(&fields, difference_value(arena, &d[i]));
 	value_add_member(&b, "old", value_object(&before));
 	value_add_member(&b, "new", value_object(&after));
+	value_add_member(&b, "key", value_text(arena, explain_key(old, new)));
 	value_add_member(&b, "fields", value_list(&fields));
 	return value_object(&b);
 }

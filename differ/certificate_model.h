@@ -17,8 +17,8 @@ struct certificate_origin {
 struct value *certificate_model(
     struct arena *arena, const struct facts *facts, const struct certificate_origin *origin);
 
-/* {"old", "new", "fields": [{"field", "old", "new", "severity", "encoding_only"}, …]}: lists and
- * names have "added" and "removed" too, times "moved_by_s". */
+/* {"old", "new", "key": "kept"|"replaced"|null, "fields": [{"field", "old", "new", "severity",
+ * "encoding_only"}, …]}: lists and names have "added" and "removed" too, times "moved_by_s". */
 struct value *certificate_model_diff(struct arena *arena, const struct facts *old,
     const struct certificate_origin *old_origin, const struct facts *new,
     const struct certificate_origin *new_origin, const struct difference *d, size_t n);

@@ -63,6 +63,8 @@ print_diff(const struct options *options, const struct side *old, const struct s
 		arena_finish(&arena);
 	} else {
 		out_text_differences(&out, d, n, 0, options_colour(stdout));
+		if (n > 0)
+			out_text_key(&out, old->facts, new->facts, options_colour(stdout));
 	}
 	if (out.len > 0)
 		fwrite(out.data, 1, out.len, stdout);

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "../store/buf.h"
 #include "../store/mem.h"
+#include "oid.h"
 
 const struct value *
 explain_list(const struct value *v)
@@ -43,6 +45,47 @@ split_name(struct arena *arena, const struct value *name)
 	return value_list(&b);
 }
 
+/* Whether a row of its own tells what differs within the extension. */
+static bool
+is_read(const struct value *oid)
+{
+	uint8_t octets[DIFFER_OID_MAX];
+	size_t len = oid->kind == VALUE_TEXT ? oid_parse(oid->text, octets, sizeof(octets)) : 0;
+	const struct oid_entry *known = oid_find(span_of(octets, len));
+
+	return known != NULL && known->extension_kind != EXTENSION_UNKNOWN;
+}
+
+/* "keyUsage (critical)"; with the hash where that is all we know of its contents. */
+static const struct value *
+extension_text(struct arena *arena, const struct value *e)
+{
+	const struct value *oid = value_member(e, "oid"), *name = value_member(e, "name"),
+			   *hash = value_member(e, "sha256"),
+			   *critical = value_member(e, "critical");
+	const struct value *v;
+	struct buf b = {0};
+
+	buf_append_text(&b, name->kind == VALUE_TEXT ? name->text : oid->text);
+	if (hash->kind == VALUE_TEXT && !is_read(oid))
+		buf_printf(&b, " sha256:%s", hash->text);
+	if (critical->truth)
+		buf_append_text(&b, " (critical)");
+	v = value_text_len(arena, b.data, b.len);
+	buf_finish(&b);
+	return v;
+}
+
+static const struct value *
+extension_texts(struct arena *arena, const struct value *list)
+{
+	struct value_builder b = {.arena = arena};
+
+	for (size_t i = 0; i < list->n; i++)
+		value_add(&b, extension_text(arena, &list->items[i]));
+	return value_list(&b);
+}
+
 static const struct value *
 without(struct arena *arena, const struct value *a, const struct value *b)
 {
@@ -56,6 +99,17 @@ without(struct arena *arena, const struct value *a, const struct value *b)
 	}
 	free(missing);
 	return value_list(&rest);
+}
+
+const char *
+explain_key(const struct facts *old, const struct facts *new)
+{
+	const struct value *before = facts_get(old, FIELD_SPKI_SHA256);
+	const struct value *after = facts_get(new, FIELD_SPKI_SHA256);
+
+	if (before->kind != VALUE_TEXT || after->kind != VALUE_TEXT)
+		return NULL;
+	return value_equal(before, after) ? "kept" : "replaced";
 }
 
 void
@@ -76,6 +130,10 @@ explain(struct arena *arena, const struct difference *d, struct explanation *e)
 	    d->new->kind == VALUE_TEXT) {
 		old = split_name(arena, d->old);
 		new = split_name(arena, d->new);
+	}
+	if (d->field == FIELD_EXTENSIONS && old != NULL && new != NULL) {
+		old = extension_texts(arena, old);
+		new = extension_texts(arena, new);
 	}
 	if (old == NULL && new == NULL)
 		return;

@@ -1,6 +1,7 @@
 /*
  * explain: what is the same and what is not within one difference: sets as added and removed,
- * names RDN by RDN, times as moved by how long.
+ * names RDN by RDN, times as moved by how long. Extensions are told by name; by hash only those
+ * whose contents no row of the table reads.
  */
 #ifndef MX509_EXPLAIN_H
 #define MX509_EXPLAIN_H
@@ -20,6 +21,9 @@ struct explanation {
 };
 
 void explain(struct arena *arena, const struct difference *d, struct explanation *e);
+
+/* "kept" or "replaced": the public key, by its SubjectPublicKeyInfo; NULL if one cannot be read. */
+const char *explain_key(const struct facts *old, const struct facts *new);
 
 /* The one list that a value is or has as a member; NULL if it has none, or several. */
 const struct value *explain_list(const struct value *v);

@@ -264,11 +264,40 @@ append_from_to(
 	buf_append(out, new.data, new.len);
 	if (e->kind == EXPLANATION_MOVED)
 		append_moved(out, e->moved_ms);
-	else if (d->field == FIELD_SPKI_SHA256)
-		buf_append_text(out, " (the key was replaced)");
 	buf_append_byte(out, '\n');
 	buf_finish(&old);
 	buf_finish(&new);
+}
+
+static bool
+too_wide(const struct value *v)
+{
+	struct buf line = {0};
+	size_t width;
+
+	out_text_value(&line, v);
+	width = text_width(line.data, line.len);
+	buf_finish(&line);
+	return width > LINE_WIDTH;
+}
+
+/* A list too long for a line that came, or went: "none → 132", and its members below. */
+static bool
+append_whole_list(
+    struct buf *out, const struct difference *d, const struct explanation *e, size_t indent)
+{
+	const struct value *there = d->old->kind == VALUE_NULL ? d->new : d->old;
+
+	if (e->kind != EXPLANATION_SET || e->removed->n + e->added->n < 2 ||
+	    (d->old->kind != VALUE_NULL && d->new->kind != VALUE_NULL) || !too_wide(there))
+		return false;
+	if (there == d->new)
+		buf_printf(out, "none → %zu\n", e->added->n);
+	else
+		buf_printf(out, "%zu → none\n", e->removed->n);
+	append_lines(out, e->removed, indent, "- ");
+	append_lines(out, e->added, indent, "+ ");
+	return true;
 }
 
 /* Whether the sets are all that differs, and are better told as removed and added. */
@@ -307,7 +336,7 @@ append_difference(
 		buf_append(
 		    out, lines.data + indent + TITLE_WIDTH, lines.len - indent - TITLE_WIDTH);
 		buf_finish(&lines);
-	} else {
+	} else if (!append_whole_list(out, d, &e, indent + TITLE_WIDTH)) {
 		append_from_to(out, d, &e, indent + TITLE_WIDTH);
 	}
 }
@@ -321,6 +350,16 @@ out_text_differences(
 	for (size_t i = 0; i < n; i++)
 		append_difference(out, &arena, &d[i], indent, colour);
 	arena_finish(&arena);
+}
+
+void
+out_text_key(struct buf *out, const struct facts *old, const struct facts *new, bool colour)
+{
+	const char *key = explain_key(old, new);
+
+	if (key != NULL)
+		buf_printf(out, "%s%-*s%s%s\n", bold(colour), TITLE_WIDTH, "public key",
+		    plain(colour), key);
 }
 
 void

@@ -19,6 +19,9 @@ void out_text_certificate(struct buf *out, const struct facts *facts,
 void out_text_differences(
     struct buf *out, const struct difference *d, size_t n, unsigned indent, bool colour);
 
+/* Whether the public key was kept or replaced, if that can be told. */
+void out_text_key(struct buf *out, const struct facts *old, const struct facts *new, bool colour);
+
 /* The table of fields. */
 void out_text_fields(struct buf *out, bool colour);
 

@@ -284,6 +284,19 @@ do_dialogue(struct probe *p)
 	return on_verdict(p, smtp_feed(&p->smtp, octets, (size_t)n), before);
 }
 
+static bool
+is_reply_code(int octet)
+{
+	return octet >= '0' && octet <= '9';
+}
+
+static enum want
+injected(struct probe *p)
+{
+	p->flags |= FLAG_INJECTION;
+	return decide(p, OUTCOME_PROTOCOL_ERROR);
+}
+
 /* Looks at the first octet that comes after the 220, without taking it. A server cannot speak TLS
  * before it has our ClientHello, and what it speaks then begins with a record of type alert or
  * handshake (RFC 8446 section 5.1). A digit begins an SMTP reply: somebody put it there.
@@ -298,10 +311,8 @@ inspect_first_octet(struct probe *p)
 		return errno == EAGAIN || errno == EINTR ? WANT_NOTHING : failed(p, errno);
 	if (n == 0)
 		return decide(p, OUTCOME_CONNECTION_CLOSED);
-	if (!p->hello_sent || (octet >= '0' && octet <= '9')) {
-		p->flags |= FLAG_INJECTION;
-		return decide(p, OUTCOME_PROTOCOL_ERROR);
-	}
+	if (!p->hello_sent || is_reply_code(octet))
+		return injected(p);
 	p->server_spoke = true;
 	return WANT_NOTHING;
 }
@@ -315,6 +326,9 @@ handshake_failed(struct probe *p)
 		return decide(p, OUTCOME_TLS_ALERT);
 	if (shown->failure == TLS_FAILURE_CLOSED && shown->errnum != 0)
 		return failed(p, shown->errnum);
+	/* What comes while the ClientHello goes out is read by libssl before we can look. */
+	if (shown->failure == TLS_FAILURE_BROKEN && is_reply_code(shown->first_octet))
+		return injected(p);
 	if (shown->failure == TLS_FAILURE_BROKEN)
 		return decide(p, OUTCOME_HANDSHAKE_ERROR);
 	return decide(p, OUTCOME_CONNECTION_CLOSED);

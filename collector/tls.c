@@ -96,6 +96,8 @@ on_message(
 	(void)version;
 	if (write_p)
 		return;
+	if (content_type == SSL3_RT_HEADER && len > 0 && tls->shown.first_octet < 0)
+		tls->shown.first_octet = octets[0];
 	if (content_type == SSL3_RT_HANDSHAKE)
 		on_handshake_message(tls, octets, len, SSL_version(ssl) == TLS1_3_VERSION);
 	else if (content_type == SSL3_RT_ALERT && len == 2 && octets[0] == SSL3_AL_FATAL)
@@ -176,6 +178,7 @@ tls_create(struct tls_context *context, int fd, const char *server_name)
 	struct tls *tls = mem_zero(1, sizeof(*tls));
 
 	tls->shown.alert = -1;
+	tls->shown.first_octet = -1;
 	tls->sni_sent = server_name != NULL;
 	tls->ssl = SSL_new(context->ssl);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1 ||

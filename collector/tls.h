@@ -49,6 +49,7 @@ struct tls_shown {
 	const char *server_signature;
 	char group_text[LIMIT_WORD]; /* what group points to, where OpenSSL has no name */
 	int alert;		     /* -1: none */
+	int first_octet;	     /* of the first record, be it one or not; -1: nothing came */
 	int errnum;
 	enum tls_failure failure;
 };

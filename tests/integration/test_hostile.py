@@ -38,8 +38,9 @@ CASES = {
     'endless-reply': (s.endless_reply, {'protocol-error', 'io-timeout'}, {}),
     'alert-40': (s.tls_alert(40), {'tls-alert'}, {'tls_alert': 40}),
     'alert-112': (s.tls_alert(112), {'tls-alert'}, {'tls_alert': 112}),
-    # Whether it spoke before it had the ClientHello cannot always be told.
-    'no-tls': (s.after_client_hello(b'220 what?\r\n'), {'protocol-error', 'handshake-error'}, {}),
+    # Whether it spoke before it had the ClientHello cannot be told: plaintext is injected.
+    'no-tls': (s.after_client_hello(b'220 what?\r\n'), {'protocol-error'},
+               {'flags': ['injection']}),
     'bad-tls': (s.after_client_hello(b'\x16\x03\x03\x00\x04\x63abc'), {'handshake-error'}, {}),
     'cut-tls': (s.after_client_hello(b''), {'connection-closed', 'handshake-error'}, {}),
     'stalls': (s.after_client_hello(b'\x16', then_waits=True), {'io-timeout'}, {}),

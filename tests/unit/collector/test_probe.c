@@ -160,7 +160,7 @@ static const struct plain {
 	enum outcome outcome;
 	int code;
 	unsigned flags;
-	const char *errno_name;
+	const char *errno_name; /* those that may come */
 	enum tristate offered;
 	const char *last_line; /* that the server must have got */
 	int64_t timeout_ms;
@@ -184,7 +184,8 @@ static const struct plain {
     {{"~ 0"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL, NULL},
     {{"> 220 mx\r\n", "<", "> 250-mx\r\n"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_NULL,
 	"EHLO probe.test\r\n"},
-    {{UP_TO_220}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
+    /* Our ClientHello may still reach it, or be answered by a reset. */
+    {{UP_TO_220}, OUTCOME_CONNECTION_CLOSED, 0, 0, "- ECONNRESET", TRI_TRUE, "STARTTLS\r\n"},
     {{UP_TO_220, "hello"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "-", TRI_TRUE, "STARTTLS\r\n"},
     {{"~ 50", "reset"}, OUTCOME_CONNECTION_CLOSED, 0, 0, "ECONNRESET", TRI_NULL, NULL},
     {{"hold"}, OUTCOME_IO_TIMEOUT, 0, 0, "-", TRI_NULL, NULL, FAST_MS},
@@ -210,7 +211,7 @@ test_outcomes_before_tls(void **state)
 		assert_int_equal(r.e.flags, p->flags);
 		assert_int_equal(r.e.tls_alert, -1);
 		assert_int_equal(r.e.starttls_offered, p->offered);
-		assert_string_equal(r.errno_name, p->errno_name);
+		assert_non_null(strstr(p->errno_name, r.errno_name));
 		assert_true(r.connected);
 		assert_int_equal(r.chain_n, 0);
 		assert_true(r.ms[MS_CONNECT] >= 0);

@@ -14,6 +14,7 @@
 
 #include "limits.h"
 #include "mem.h"
+#include "place.h"
 
 #define CHECKSUM_LEN 8
 #define MAP_LEAST (UINT64_C(1) << 30)
@@ -120,9 +121,13 @@ fail(const char *dir, int rc, const char *what, struct err *err)
 	case MDB_READERS_FULL:
 		return err_set(err, ERR_LIMIT, "%s: %s: %d readers are at work; try again later",
 		    dir, what, LIMIT_READERS);
+	case MDB_PANIC:
+		return err_set(err, ERR_SYSTEM,
+		    "%s: %s: a write to the disk failed before; the corpus is as it was: end the "
+		    "program, see to the disk, and repeat",
+		    dir, what);
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
-	case MDB_PANIC:
 	case MDB_CURSOR_FULL:
 		return err_set(err, ERR_DAMAGED,
 		    "%s: damaged: %s: %s; run `mxstore check --store %s`", dir, what,
@@ -182,41 +187,6 @@ val_of(const struct key *key)
 }
 
 /* ---- opening: the environment --------------------------------------------------------------- */
-
-static int
-make_dirs(const char *dir, struct err *err)
-{
-	char *path = mem_strdup(dir);
-	int rc = 0;
-
-	for (char *p = path + 1; rc == 0; p++) {
-		char c = *p;
-
-		if (c != '/' && c != '\0')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			rc = err_system(err, errno, "%s: cannot be made", path);
-		*p = c;
-		if (c == '\0')
-			break;
-	}
-	free(path);
-	return rc;
-}
-
-/* What stands in a new directory survives a power cut only after the directory is synced. */
-static int
-sync_dir(const char *dir, struct err *err)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0 || fsync(fd) != 0)
-		rc = err_system(err, errno, "%s: cannot be synced", dir);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
 
 static int
 open_error(const char *dir, int rc, struct err *err)
@@ -287,25 +257,31 @@ remove_begun(const char *dir)
 	buf_finish(&path);
 }
 
-/* For reading too the environment is opened to write where that is allowed: one of the process
- * must serve both. */
+/* As much address space as there is. For reading too the environment is opened to write where that
+ * is allowed: one of the process must serve both. */
+static int
+open_mapped(const char *path, bool write, unsigned *flags, MDB_env **env)
+{
+	for (uint64_t map = LIMIT_MAP;;) {
+		int rc = try_open(path, map, *flags, env);
+
+		if (rc == ENOMEM && map > MAP_LEAST)
+			map /= 2;
+		else if ((rc == EACCES || rc == EROFS) && !write && *flags == 0)
+			*flags = MDB_RDONLY;
+		else
+			return rc;
+	}
+}
+
 static int
 env_open(struct environment *e, const char *dir, bool write, struct err *err)
 {
 	unsigned flags = 0;
 	struct stat st;
 	bool was_there = data_stat(dir, &st) && st.st_size > 0;
-	int rc;
+	int rc = open_mapped(dir, write, &flags, &e->env);
 
-	for (uint64_t map = LIMIT_MAP;;) {
-		rc = try_open(dir, map, flags, &e->env);
-		if (rc == ENOMEM && map > MAP_LEAST)
-			map /= 2;
-		else if ((rc == EACCES || rc == EROFS) && !write && flags == 0)
-			flags = MDB_RDONLY;
-		else
-			break;
-	}
 	if (rc != 0 && write && !was_there)
 		remove_begun(dir);
 	if (rc != 0)
@@ -411,11 +387,33 @@ prepare(struct db *db, bool write, struct err *err)
 		rc = open_tables(txn, blank, err);
 	if (rc == 0)
 		rc = db_commit(&txn, err);
-	if (rc == 0 && blank)
-		rc = sync_dir(db->dir, err);
 	db_abort(&txn);
 	e->ready = rc == 0;
 	return rc;
+}
+
+/* The first state of a corpus, without a record, comes into being at once: what a kill or a power
+ * cut leaves of a file that is being made would be no corpus, and stand in the way of one. Where
+ * the file system knows no files without a name, LMDB makes it in place. */
+static int
+create(const char *dir, struct err *err)
+{
+	struct place_new file;
+	struct environment e = {0};
+	struct db db = {.environment = &e, .dir = (char *)(uintptr_t)dir};
+	unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK; /* nobody else knows of it */
+	int rc = place_new_open(&file, dir);
+
+	if (rc != 0)
+		return 0;
+	rc = open_mapped(file.path, true, &flags, &e.env);
+	if (rc != 0)
+		rc = open_error(dir, rc, err);
+	else
+		rc = prepare(&db, true, err);
+	if (e.env != NULL)
+		mdb_env_close(e.env);
+	return place_new_close(&file, rc == 0 ? "data.mdb" : NULL, rc, err);
 }
 
 /* ---- opening: sharing ----------------------------------------------------------------------- */
@@ -452,7 +450,10 @@ environment_acquire(struct db *db, bool write, struct err *err)
 		    err, ERR_SYSTEM, "%s: open for reading only; no permission to write", db->dir);
 	if (e == NULL) {
 		e = mem_zero(1, sizeof(*e));
-		rc = env_open(e, db->dir, write, err);
+		if (write && !data_stat(db->dir, &st))
+			rc = create(db->dir, err);
+		if (rc == 0)
+			rc = env_open(e, db->dir, write, err);
 		if (rc == 0 && data_stat(db->dir, &st)) {
 			e->device = st.st_dev;
 			e->inode = st.st_ino;
@@ -464,7 +465,8 @@ environment_acquire(struct db *db, bool write, struct err *err)
 	db->environment = e;
 	if (rc == 0 && !e->ready)
 		rc = prepare(db, write, err);
-	return rc;
+	/* Whoever made it may have been killed before. */
+	return rc == 0 && write ? place_sync(db->dir, err) : rc;
 }
 
 static int
@@ -487,7 +489,7 @@ db_open(struct db **out, const char *dir, bool write, struct err *err)
 	db->dir = mem_strdup(dir);
 	db->write = write;
 	if (write)
-		rc = make_dirs(dir, err);
+		rc = place_make(dir, err);
 	if (rc == 0 && write && stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
 		rc = err_set(
 		    err, ERR_INPUT, "%s: not a directory; choose another with --store", dir);

@@ -1,0 +1,126 @@
+/*
+ * writer: writes batches of the workload, and tells a witness, standard output, before and after
+ * each of them: "begin N", "done N", or "failed N: the error's line". With --retry a batch that
+ * failed is tried once more, as after room was made: in the same process, in a store that is opened
+ * again only where the old one cannot go on.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "workload.h"
+
+struct writer {
+	const char *dir;
+	uint64_t seed;
+	unsigned number, from, batches, pause_ms;
+	bool retry;
+	struct store *store;
+};
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n > (int)sizeof(line) - 2)
+		n = (int)sizeof(line) - 2;
+	line[n] = '\n';
+	/* One write, past stdio: what was said must be out when the process is killed. */
+	if (write(STDOUT_FILENO, line, (size_t)n + 1) != n + 1)
+		exit(3);
+}
+
+static int
+write_batch(struct writer *w, unsigned n, struct err *err)
+{
+	struct store_batch *batch = NULL;
+	int rc = 0;
+
+	if (w->store == NULL)
+		rc = store_open(&w->store, w->dir, STORE_WRITE, err);
+	if (rc == 0)
+		rc = store_batch_begin(w->store, &batch, err);
+	if (rc == 0)
+		rc = workload_add(batch, w->seed, w->number, n, err);
+	if (rc == 0)
+		rc = store_batch_commit(&batch, NULL, err);
+	store_batch_abort(&batch);
+	return rc;
+}
+
+static bool
+take_turn(struct writer *w, unsigned n)
+{
+	struct err err = {0};
+
+	say("begin %u", n);
+	if (write_batch(w, n, &err) == 0) {
+		say("done %u", n);
+		return true;
+	}
+	say("failed %u: %s", n, err.text);
+	if (!w->retry)
+		return false;
+	err = (struct err){0};
+	if (write_batch(w, n, &err) != 0) {
+		say("failed again %u: %s", n, err.text);
+		store_close(w->store);
+		w->store = NULL;
+		err = (struct err){0};
+		if (write_batch(w, n, &err) != 0) {
+			say("failed for good %u: %s", n, err.text);
+			return false;
+		}
+	}
+	say("done %u", n);
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct writer w = {.seed = 1, .batches = 1};
+	int c, status = 0;
+
+	while ((c = getopt(argc, argv, "s:w:f:n:p:r")) != -1) {
+		switch (c) {
+		case 's':
+			w.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'w':
+			w.number = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			w.from = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			w.batches = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			w.pause_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			w.retry = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	if (optind + 1 != argc)
+		return 2;
+	w.dir = argv[optind];
+	for (unsigned n = w.from; status == 0 && n < w.from + w.batches; n++) {
+		status = take_turn(&w, n) ? 0 : 1;
+		usleep(w.pause_ms * 1000);
+	}
+	store_close(w.store);
+	return status;
+}

@@ -111,8 +111,7 @@ read_algorithm(struct cert *c, const struct tlv *seq, struct algorithm *out, con
 	if (der_expect(d, &in, DER_OID, 0, &oid, &type) && der_oid(d, &oid, &type))
 		out->oid = oid.value;
 	if (!der_at_end(&in) && der_next(d, &in, &out->parameters, &parameters)) {
-		if (out->parameters.id == DER_NULL)
-			der_null(d, &out->parameters, &parameters);
+		der_any(d, &out->parameters, &parameters);
 		der_end(d, &in, up);
 	}
 }
@@ -148,7 +147,10 @@ take_version(struct cert *c, struct cursor *in)
 	}
 	c->part[CERT_VERSION].whole = outer.whole;
 	inner = cursor_of(outer.value);
-	if (der_expect(d, &inner, DER_INTEGER, 0, &number, at) && der_number(d, &number, &v, at)) {
+	if (der_expect(d, &inner, DER_INTEGER, 0, &number, at) && !der_is_minimal(number.value)) {
+		der_fault(
+		    d, FAULT_MALFORMED, at, number.whole.p, "non-minimal INTEGER: X.690 8.3.2");
+	} else if (faults_so_far(c) == before && der_number(d, &number, &v, at)) {
 		if (v == INT64_MAX)
 			der_fault(d, FAULT_MALFORMED, at, number.whole.p, "no version");
 		else

@@ -43,18 +43,17 @@ write_place(char *out, size_t room, const struct place *at)
 	return used < room ? used : room;
 }
 
-void
-der_fault(struct der *d, enum fault_kind kind, const struct place *at, const uint8_t *where,
-    const char *fmt, ...)
+/* Room for one more fault; NULL if it is only counted. */
+static struct fault *
+add_fault(struct der *d, enum fault_kind kind)
 {
 	struct fault *f;
-	va_list ap;
 
 	if (d->muted)
-		return;
+		return NULL;
 	d->faults[kind].total++;
 	if (d->faults[kind].n == DIFFER_FAULTS_MAX)
-		return;
+		return NULL;
 	if (d->faults[kind].n == d->faults[kind].cap) {
 		size_t cap = d->faults[kind].cap == 0 ? 4 : 2 * d->faults[kind].cap;
 
@@ -63,6 +62,31 @@ der_fault(struct der *d, enum fault_kind kind, const struct place *at, const uin
 	}
 	f = &d->faults[kind].list[d->faults[kind].n++];
 	memset(f, 0, sizeof(*f));
+	return f;
+}
+
+void
+der_take_faults(struct der *d, const struct der *other, enum fault_kind as)
+{
+	for (int kind = 0; kind < FAULT_KINDS; kind++) {
+		for (size_t i = 0; i < other->faults[kind].n; i++) {
+			struct fault *f = add_fault(d, as);
+
+			if (f != NULL)
+				*f = other->faults[kind].list[i];
+		}
+	}
+}
+
+void
+der_fault(struct der *d, enum fault_kind kind, const struct place *at, const uint8_t *where,
+    const char *fmt, ...)
+{
+	struct fault *f = add_fault(d, kind);
+	va_list ap;
+
+	if (f == NULL)
+		return;
 	f->offset = (size_t)(where - d->start);
 	if (at == NULL || (at->up == NULL && at->name == NULL))
 		snprintf(f->at, sizeof(f->at), "certificate");
@@ -193,6 +217,9 @@ next_slowly(struct der *d, struct cursor *c, struct tlv *out, const struct place
 	left -= tag_len;
 	len =
 	    asn1_get_length_der(c->p + tag_len, left > INT32_MAX ? INT32_MAX : (int)left, &len_len);
+	/* libtasn1 takes what is there of length octets that are cut off. */
+	if (c->p[tag_len] > 0x80 && left < 1u + (c->p[tag_len] & 0x7f))
+		len = -2;
 	if (len == -1)
 		return read_indefinite(d, c, tag_len, out, at);
 	if (len < 0) {
@@ -204,6 +231,12 @@ next_slowly(struct der *d, struct cursor *c, struct tlv *out, const struct place
 		len = (long)left - len_len;
 	}
 	head = tag_len + (size_t)len_len;
+	/* Of this form only, no parser of the world reads it. */
+	if (len == 0 && len_len > 1 && left == (size_t)len_len) {
+		der_fault(d, FAULT_MALFORMED, at, c->p,
+		    "a long length of nothing, where nothing follows: X.690 10.1");
+		return false;
+	}
 	if ((len_len == 2 && len < 128) ||
 	    (len_len > 2 && len_len < 10 && len >> (8 * (len_len - 2)) == 0))
 		der_fault(d, FAULT_NOT_DER, at, c->p, "non-minimal length: X.690 10.1");

@@ -49,6 +49,7 @@ enum {
 	DER_OCTET_STRING = 0x04,
 	DER_NULL = 0x05,
 	DER_OID = 0x06,
+	DER_ENUMERATED = 0x0a,
 	DER_UTF8_STRING = 0x0c,
 	DER_NUMERIC_STRING = 0x12,
 	DER_PRINTABLE_STRING = 0x13,
@@ -115,6 +116,10 @@ void der_finish(struct der *d);
 void der_fault(struct der *d, enum fault_kind kind, const struct place *at, const uint8_t *where,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* The faults of `other`, which reads the same input, as faults of one kind: where what is wrong
+ * with a part is no more than that to the whole. */
+void der_take_faults(struct der *d, const struct der *other, enum fault_kind as);
+
 /* The next element. False with a fault: truncated, longer than what it stands in, a length or tag
  * that cannot be read; or, with the fault "is missing", nothing left. */
 bool der_next(struct der *d, struct cursor *c, struct tlv *out, const struct place *at);
@@ -141,6 +146,14 @@ bool der_end(struct der *d, const struct cursor *c, const struct place *at);
 /* ---- contents of primitive elements: false with a fault ----------------------------------- */
 
 bool der_boolean(struct der *d, const struct tlv *t, bool *value, const struct place *at);
+/* X.690 8.3.2: the first nine bits are not all the same. */
+static inline bool
+der_is_minimal(struct span integer)
+{
+	return integer.len < 2 || !((integer.p[0] == 0 && integer.p[1] < 0x80) ||
+				      (integer.p[0] == 0xff && integer.p[1] >= 0x80));
+}
+
 /* Not empty; not minimal is FAULT_NOT_DER. *digits: the octets less superfluous leading ones. */
 bool der_integer(struct der *d, const struct tlv *t, struct span *digits, const struct place *at);
 /* The same for what must fit an int64_t. */
@@ -162,6 +175,10 @@ bool der_string(struct der *d, const struct tlv *t, const struct place *at);
 
 /* The same where the type is open and the value can be shown as hex: FAULT_NOT_DER at most. */
 bool der_open_string(struct der *d, const struct tlv *t, const struct place *at);
+
+/* An element of any type: whether form and contents are what X.690 gives the type that its tag
+ * names. Tags that are not universal are true. */
+bool der_any(struct der *d, const struct tlv *t, const struct place *at);
 
 /* X.690 11.6: whether b may stand behind a in a SET OF. */
 bool der_set_order(struct span a, struct span b);

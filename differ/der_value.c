@@ -29,8 +29,7 @@ der_integer(struct der *d, const struct tlv *t, struct span *digits, const struc
 		    d, FAULT_MALFORMED, at, t->whole.p, "an INTEGER without octets: X.690 8.3.1");
 		return false;
 	}
-	while (
-	    s.len > 1 && ((s.p[0] == 0 && s.p[1] < 0x80) || (s.p[0] == 0xff && s.p[1] >= 0x80))) {
+	while (!der_is_minimal(s)) {
 		s.p++;
 		s.len--;
 	}
@@ -381,6 +380,57 @@ bool
 der_open_string(struct der *d, const struct tlv *t, const struct place *at)
 {
 	return check_string(d, t, FAULT_NOT_DER, at);
+}
+
+/* ---- any type ---------------------------------------------------------------------------- */
+
+/* Whether an element of that universal type is constructed; strings never are in DER (10.2). */
+static bool
+has_right_form(struct der *d, const struct tlv *t, const struct place *at)
+{
+	bool constructed = (t->id & 0x20) != 0;
+	bool due = t->number == 16 || t->number == 17;
+
+	if (t->number == 8 || t->number == 11) /* EXTERNAL, EMBEDDED PDV: taken for opaque */
+		return true;
+	if (t->number == 0)
+		der_fault(d, FAULT_MALFORMED, at, t->whole.p,
+		    "an end-of-contents where nothing ends: X.690 8.1.5");
+	else if (constructed != due)
+		der_fault(d, FAULT_MALFORMED, at, t->whole.p,
+		    due ? "a primitive SEQUENCE or SET: X.690 8.9.1"
+		    : t->number >= 12 || t->number == 3 || t->number == 4
+			? "a string in constructed form: X.690 10.2"
+			: "constructed, which its type never is: X.690 8.2.1, 8.3.1, 8.8.1, "
+			  "8.19.1");
+	return t->number != 0 && constructed == due;
+}
+
+bool
+der_any(struct der *d, const struct tlv *t, const struct place *at)
+{
+	struct span s;
+	unsigned unused;
+	bool truth;
+
+	if (t->id >= 0x40)
+		return true;
+	if (!has_right_form(d, t, at))
+		return false;
+	switch (t->id) {
+	case DER_BOOLEAN:
+		return der_boolean(d, t, &truth, at);
+	case DER_INTEGER:
+		return der_integer(d, t, &s, at);
+	case DER_BIT_STRING:
+		return der_bit_string(d, t, &s, &unused, at);
+	case DER_NULL:
+		return der_null(d, t, at);
+	case DER_OID:
+		return der_oid(d, t, at);
+	default:
+		return der_string(d, t, at);
+	}
 }
 
 bool

@@ -9,8 +9,13 @@ extension_open(const struct reading *r, const struct extension *e, uint8_t id, s
     const struct place *at)
 {
 	struct cursor c = cursor_of(e->value);
+	uint8_t primitive = id & ~0x20;
 
-	if (!der_expect(r->d, &c, id, 0, t, at))
+	/* A list in primitive form says the same, and is read by others. */
+	if (id == DER_SEQUENCE && der_optional(r->d, &c, primitive, t, at))
+		der_fault(r->d, FAULT_NOT_DER, at, t->whole.p,
+		    "a SEQUENCE in primitive form: X.690 8.9.1");
+	else if (!der_expect(r->d, &c, id, 0, t, at))
 		return false;
 	/* The extension is its first element; parsers agree to overlook what follows, so it is told
 	 * and does not take the value away. */

@@ -38,14 +38,21 @@ strength(unsigned bits, const unsigned least[5])
 static const unsigned factoring[5] = {1024, 2048, 3072, 7680, 15360};
 static const unsigned subgroup[5] = {160, 224, 256, 384, 512};
 
+/* Its octets as an unsigned number; none are 0. */
 static bool
 take_unsigned(struct der *d, struct cursor *c, struct span *out, const struct place *at)
 {
 	struct tlv t;
 
-	if (!der_expect(d, c, DER_INTEGER, 0, &t, at) || !der_integer(d, &t, out, at))
+	if (!der_expect(d, c, DER_INTEGER, 0, &t, at))
 		return false;
-	if (out->p[0] >= 0x80)
+	*out = t.value;
+	if (t.value.len == 0)
+		der_fault(
+		    d, FAULT_NOT_DER, at, t.whole.p, "an INTEGER without octets: X.690 8.3.1");
+	else if (!der_is_minimal(t.value))
+		der_fault(d, FAULT_NOT_DER, at, t.whole.p, "non-minimal INTEGER: X.690 8.3.2");
+	else if (t.value.p[0] >= 0x80)
 		der_fault(d, FAULT_NOT_DER, at, t.whole.p, "a negative number where none can be");
 	return true;
 }
@@ -59,7 +66,10 @@ read_rsa(struct der *d, const struct cert *c, struct key_facts *out, const struc
 
 	if (!der_expect(d, &in, DER_SEQUENCE, 0, &seq, at))
 		return;
-	der_end(d, &in, at);
+	/* The key is its first element; parsers agree to overlook what follows. */
+	if (!der_at_end(&in))
+		der_fault(d, FAULT_NOT_DER, at, in.p, "%zu octets after the key: RFC 8017 A.1.1",
+		    (size_t)(in.end - in.p));
 	inner = cursor_of(seq.value);
 	if (!take_unsigned(d, &inner, &modulus, at) || !take_unsigned(d, &inner, &exponent, at))
 		return;
@@ -199,13 +209,6 @@ key_check(struct der *d, const struct cert *c, const struct place *at)
 
 	der_init(&mine, c->der);
 	read_key(&mine, c, &facts, at);
-	for (int kind = 0; kind < FAULT_KINDS; kind++) {
-		for (size_t i = 0; i < mine.faults[kind].n; i++) {
-			const struct fault *f = &mine.faults[kind].list[i];
-			struct place as_told = {at, strrchr(f->at, '.') + 1, 0};
-
-			der_fault(d, FAULT_NOT_DER, &as_told, c->der.p + f->offset, "%s", f->why);
-		}
-	}
+	der_take_faults(d, &mine, FAULT_NOT_DER);
 	der_finish(&mine);
 }

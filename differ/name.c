@@ -11,42 +11,26 @@ struct ava {
 };
 
 static bool
-is_constructed_string(const struct tlv *t)
-{
-	switch (t->id & ~0x20) {
-	case DER_BIT_STRING:
-	case DER_OCTET_STRING:
-	case DER_UTF8_STRING:
-	case DER_NUMERIC_STRING:
-	case DER_PRINTABLE_STRING:
-	case DER_TELETEX_STRING:
-	case DER_IA5_STRING:
-	case DER_VISIBLE_STRING:
-	case DER_UNIVERSAL_STRING:
-	case DER_BMP_STRING:
-		return (t->id & 0x20) != 0;
-	default:
-		return false;
-	}
-}
-
-static bool
 read_value(struct der *d, struct cursor *c, struct tlv *value, const struct place *up)
 {
 	struct place at = {up, "value", 0};
-	struct span bits;
-	unsigned unused;
 
-	if (!der_next(d, c, value, &at))
-		return false;
-	if (is_constructed_string(value)) {
-		der_fault(d, FAULT_MALFORMED, &at, value->whole.p,
-		    "a string in constructed form: X.690 10.2");
-		return false;
-	}
-	if (value->id == DER_BIT_STRING)
-		return der_bit_string(d, value, &bits, &unused, &at);
-	return der_string(d, value, &at);
+	return der_next(d, c, value, &at) && der_any(d, value, &at);
+}
+
+/* The attributes of X.520 are strings (some BIT STRINGs, some SEQUENCEs): RFC 5280 A.1. What has
+ * another type is none of them, though others may be anything (X.501 8.2). */
+static bool
+may_have(struct der *d, struct span oid, const struct tlv *value, const struct place *at)
+{
+	bool odd = value->id >= 0x40 || value->id == DER_BOOLEAN || value->id == DER_INTEGER ||
+		   value->id == DER_NULL || value->id == DER_OID || value->id == DER_ENUMERATED;
+
+	if (!odd || oid.len < 2 || oid.p[0] != 0x55 || oid.p[1] != 0x04)
+		return true;
+	der_fault(d, FAULT_MALFORMED, at, value->whole.p,
+	    "no string, which an attribute of X.520 is: RFC 5280 A.1");
+	return false;
 }
 
 static bool
@@ -57,7 +41,7 @@ read_ava(struct der *d, struct tlv *seq, struct ava *out, const struct place *at
 	struct tlv oid;
 
 	if (!der_expect(d, &c, DER_OID, 0, &oid, &type) || !der_oid(d, &oid, &type) ||
-	    !read_value(d, &c, &out->value, at))
+	    !read_value(d, &c, &out->value, at) || !may_have(d, oid.value, &out->value, at))
 		return false;
 	out->oid = oid.value;
 	return der_end(d, &c, at);
@@ -160,7 +144,15 @@ write_dump(char *out, const struct tlv *t)
 			head[n++] = (uint8_t)(t->value.len >> (8 * i));
 	}
 	used += write_hex(out + used, head, n);
-	return used + write_hex(out + used, t->value.p, t->value.len);
+	used += write_hex(out + used, t->value.p, t->value.len);
+	/* Bits that do not count are not shown; unless there are none, the last octet holds them.
+	 */
+	if (t->id == DER_BIT_STRING && t->value.len > 1 && t->value.p[0] < 8) {
+		uint8_t last = (uint8_t)(t->value.p[t->value.len - 1] & 0xff << t->value.p[0]);
+
+		write_hex(out + used - 2, &last, 1);
+	}
+	return used;
 }
 
 /* Characters that stand for themselves wherever they stand, but for a blank or # at an end. */

@@ -7,6 +7,7 @@
 #include "extension.h"
 #include "key.h"
 #include "name.h"
+#include "pss.h"
 
 static const struct place place_tbs = {NULL, "tbsCertificate", 0};
 static const struct place place_validity = {&place_tbs, "validity", 0};
@@ -111,7 +112,8 @@ read_algorithm(struct cert *c, const struct tlv *seq, struct algorithm *out, con
 	if (der_expect(d, &in, DER_OID, 0, &oid, &type) && der_oid(d, &oid, &type))
 		out->oid = oid.value;
 	if (!der_at_end(&in) && der_next(d, &in, &out->parameters, &parameters)) {
-		der_any(d, &out->parameters, &parameters);
+		if (der_any(d, &out->parameters, &parameters) && pss_is(out->oid))
+			pss_check(d, &out->parameters, &parameters);
 		der_end(d, &in, up);
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "extension.h"
 #include "name.h"
+#include "pss.h"
 
 /* ---- parts ------------------------------------------------------------------------------- */
 
@@ -113,17 +114,24 @@ fact_signature_algorithm_oid(struct fact_input *in)
 	return v != NULL ? v : oid_value(in, in->cert->outer.oid);
 }
 
+static const struct value *
+parameters_value(const struct fact_input *in, const struct algorithm *algorithm)
+{
+	const struct tlv *parameters = &algorithm->parameters;
+
+	if (parameters->whole.len == 0 || parameters->id == DER_NULL)
+		return value_null();
+	if (pss_is(algorithm->oid))
+		return pss_value(in->arena, parameters);
+	return value_hex(in->arena, parameters->whole.p, parameters->whole.len);
+}
+
 const struct value *
 fact_signature_parameters(struct fact_input *in)
 {
 	const struct value *v = unread_part(in, CERT_OUTER_ALGORITHM);
-	const struct tlv *parameters = &in->cert->outer.parameters;
 
-	if (v != NULL)
-		return v;
-	if (parameters->whole.len == 0 || parameters->id == DER_NULL)
-		return value_null();
-	return value_hex(in->arena, parameters->whole.p, parameters->whole.len);
+	return v != NULL ? v : parameters_value(in, &in->cert->outer);
 }
 
 const struct value *
@@ -272,6 +280,19 @@ fact_key_curve(struct fact_input *in)
 	return value_null();
 }
 
+/* Where key_curve tells all of them, none. */
+const struct value *
+fact_key_parameters(struct fact_input *in)
+{
+	const struct value *v = unread_part(in, CERT_KEY);
+
+	if (v != NULL)
+		return v;
+	if (in->cert->key.parameters.id == DER_OID && may_be(in, KEY_EC))
+		return value_null();
+	return parameters_value(in, &in->cert->key);
+}
+
 const struct value *
 fact_key_strength_bits(struct fact_input *in)
 {
@@ -293,7 +314,9 @@ fact_key_exponent(struct fact_input *in)
 
 	if (v != NULL)
 		return v;
-	if (e.len > 8 || e.p[0] >= 0x80)
+	while (e.len > 0 && e.p[0] == 0)
+		e = span_of(e.p + 1, e.len - 1);
+	if (e.len > 8 || (e.len == 8 && e.p[0] >= 0x80))
 		return value_hex(in->arena, e.p, e.len);
 	for (size_t i = 0; i < e.len; i++)
 		n = n << 8 | e.p[i];

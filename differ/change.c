@@ -58,21 +58,47 @@ changes_history(struct changes *c)
 	return &c->history;
 }
 
+/* One behind the other in c->der; those that the store lacks stay empty. */
+static int
+read_certificates(
+    struct changes *c, const struct evidence *e, struct span *certificates, struct err *err)
+{
+	struct buf der = {0};
+	size_t at = 0;
+	int rc = 0;
+
+	buf_clear(&c->der);
+	for (size_t i = 0; i < e->chain_n && rc >= 0; i++) {
+		struct err missing = {0};
+
+		if (store_certificate(c->view, &e->chain[i], &der, &missing) >= 0) {
+			buf_append(&c->der, der.data, der.len);
+			certificates[i].len = der.len;
+		} else if (missing.code != ERR_NOT_FOUND) {
+			rc = err_set(err, missing.code, "%s", missing.text);
+		}
+	}
+	for (size_t i = 0; i < e->chain_n && c->der.len > 0; i++) {
+		certificates[i].p = c->der.data + at;
+		at += certificates[i].len;
+	}
+	buf_finish(&der);
+	return rc;
+}
+
 static struct facts *
 read_facts(struct changes *c, uint32_t evidence, struct err *err)
 {
 	struct evidence e;
 	struct facts *facts = NULL;
-	struct err missing = {0};
+	struct span *certificates;
 
 	if (store_evidence(c->view, evidence, &e, err) < 0)
 		return NULL;
-	buf_clear(&c->der);
-	if (e.chain_n > 0 && store_certificate(c->view, &e.chain[0], &c->der, &missing) < 0 &&
-	    missing.code != ERR_NOT_FOUND)
-		err_set(err, missing.code, "%s", missing.text);
-	else
-		facts = facts_of_evidence(&e, c->der.len > 0 ? c->der.data : NULL, c->der.len);
+	certificates = mem_zero(e.chain_n, sizeof(*certificates));
+	if (read_certificates(c, &e, certificates, err) >= 0)
+		facts = facts_of_evidence(&e, certificates);
+	free(certificates);
 	evidence_finish(&e);
 	return facts;
 }

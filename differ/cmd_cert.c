@@ -37,16 +37,38 @@ print_certificate(struct cert_command *c, const struct facts *facts, const char 
 	fwrite(c->line.data, 1, c->line.len, stdout);
 }
 
+/* What the certificates of one file are to each other; nothing of a bundle of roots. */
+static void
+print_chain(struct cert_command *c, const struct input_chain *chain, const char *path)
+{
+	struct evidence evidence = {.outcome = OUTCOME_SUCCESS,
+	    .tls_alert = -1,
+	    .chain = chain->names,
+	    .chain_n = chain->n};
+	struct facts *facts = facts_of_evidence(&evidence, chain->certificates);
+
+	if (!facts_get(facts, FIELD_SELF_SIGNED)->truth) {
+		buf_clear(&c->line);
+		out_text_chain(&c->line, facts, path, c->colour);
+		buf_append_byte(&c->line, '\n');
+		fwrite(c->line.data, 1, c->line.len, stdout);
+	}
+	facts_destroy(facts);
+}
+
 static int
 cert_file(struct cert_command *c, const char *path)
 {
 	struct err err = {0};
 	struct input *in = &c->input;
+	struct input_chain chain = {0};
 	int status = EXIT_DONE;
 
 	if (input_open(in, path, &err) < 0)
 		return options_trouble("mxdiff", &err);
 	while (input_next(in)) {
+		if (!c->options.json && in->index <= DIFFER_CHAIN_MAX)
+			input_chain_add(&chain, &in->der);
 		struct facts *facts = in->trusted
 					  ? facts_of_trusted_certificate(in->der.data, in->der.len)
 					  : facts_of_certificate(in->der.data, in->der.len);
@@ -54,6 +76,9 @@ cert_file(struct cert_command *c, const char *path)
 		print_certificate(c, facts, path, in->index);
 		facts_destroy(facts);
 	}
+	if (chain.n > 1 && chain.n <= DIFFER_CHAIN_MAX)
+		print_chain(c, &chain, path);
+	input_chain_finish(&chain);
 	/* A malformed certificate is a finding; what is nothing of the kind was not to be had. */
 	if (!in->pem && (in->der.len == 0 || in->der.data[0] != DER_SEQUENCE)) {
 		err_set(&err, ERR_INPUT, "%s: no certificate; give PEM or DER", path);

@@ -1,15 +1,13 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../store/mem.h"
 #include "../store/options.h"
 #include "cmd.h"
 #include "input.h"
 #include "out_json.h"
 #include "out_text.h"
 
-/* One side: the first certificate of a file with all its facts, and the names of all. */
+/* One side: the first certificate of a file with all its facts, and the chain that all are. */
 struct side {
 	const char *path;
 	struct facts *facts;
@@ -19,31 +17,16 @@ static int
 read_side(struct side *side, const char *path, struct err *err)
 {
 	struct evidence evidence = {.outcome = OUTCOME_SUCCESS, .tls_alert = -1};
-	struct hash *chain = NULL;
-	struct buf leaf = {0};
-	struct input in = {0};
-	int rc = input_open(&in, path, err);
+	struct input_chain chain = {0};
+	int rc = input_chain_read(&chain, path, err);
 
 	side->path = path;
-	while (rc >= 0 && input_next(&in)) {
-		if (in.index >= LIMIT_CHAIN) {
-			rc = err_set(err, ERR_LIMIT,
-			    "%s: more than %d certificates; give one chain", path, LIMIT_CHAIN);
-			break;
-		}
-		if (in.index == 0)
-			buf_append(&leaf, in.der.data, in.der.len);
-		chain = mem_grow(chain, in.index + 1, sizeof(*chain));
-		chain[in.index] = hash_sha256(in.der.data, in.der.len);
-		evidence.chain_n = in.index + 1;
-	}
 	if (rc >= 0) {
-		evidence.chain = chain;
-		side->facts = facts_of_evidence(&evidence, buf_text(&leaf), leaf.len);
+		evidence.chain = chain.names;
+		evidence.chain_n = chain.n;
+		side->facts = facts_of_evidence(&evidence, chain.certificates);
 	}
-	free(chain);
-	buf_finish(&leaf);
-	input_finish(&in);
+	input_chain_finish(&chain);
 	return rc;
 }
 

@@ -242,6 +242,14 @@ compare_rest(struct comparison *c)
 		tell(c, FIELD_DER_RESIDUAL, value_list(&r.old), value_list(&r.new), false);
 }
 
+/* Rows that need to know every certificate of a chain (chain.h). */
+static bool
+is_judgement(enum field field)
+{
+	return field == FIELD_CHAIN_IN_ORDER || field == FIELD_CHAIN_MISSING ||
+	       field == FIELD_CHAIN_ANCHOR || field == FIELD_CHAIN_SURPLUS;
+}
+
 size_t
 diff_facts(const struct facts *old, const struct facts *new, struct difference out[FIELD_N])
 {
@@ -249,6 +257,9 @@ diff_facts(const struct facts *old, const struct facts *new, struct difference o
 	    .new = facts_certificate(new),
 	    .arena = facts_arena(new),
 	    .out = out};
+
+	bool both_judged = facts_get(old, FIELD_CHAIN_IN_ORDER)->kind != VALUE_NULL &&
+			   facts_get(new, FIELD_CHAIN_IN_ORDER)->kind != VALUE_NULL;
 
 	if (c.old != NULL && c.new != NULL) {
 		compare_certificates(&c, old, new);
@@ -258,7 +269,8 @@ diff_facts(const struct facts *old, const struct facts *new, struct difference o
 		const struct value *before = facts_get(old, (enum field)i);
 		const struct value *after = facts_get(new, (enum field)i);
 
-		if (field_table[i].source != SOURCE_CERTIFICATE && !value_equal(before, after))
+		if (field_table[i].source != SOURCE_CERTIFICATE &&
+		    !(is_judgement((enum field)i) && !both_judged) && !value_equal(before, after))
 			tell(&c, (enum field)i, before, after, false);
 	}
 	return c.n;

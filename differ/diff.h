@@ -18,7 +18,8 @@ struct difference {
 
 /*
  * In the order of the table; returns how many were filled. Rows of the certificate are compared
- * only where both facts have one: to one that is not there or not known, nothing compares.
+ * only where both facts have one: to one that is not there or not known, nothing compares; what is
+ * judged of a chain (chain.h), only where both are known whole.
  * `sha256` names a certificate and is no difference; the signature's value is one only where all
  * that it signs is the same. May build values in `new`, valid as long as it.
  */

@@ -7,6 +7,7 @@
 #define MX509_FACT_H
 
 #include "cert.h"
+#include "chain.h"
 #include "facts.h"
 #include "key.h"
 
@@ -14,6 +15,7 @@ struct fact_input {
 	struct arena *arena;
 	const struct cert *cert;	 /* of rows of SOURCE_CERTIFICATE */
 	const struct evidence *evidence; /* of all others */
+	struct chain chain;		 /* judged, of what was shown */
 	struct key_facts key;		 /* read at most once */
 	bool has_key;
 };

@@ -23,6 +23,30 @@ fact_intermediates(struct fact_input *in)
 }
 
 const struct value *
+fact_chain_in_order(struct fact_input *in)
+{
+	return in->chain.in_order;
+}
+
+const struct value *
+fact_chain_missing(struct fact_input *in)
+{
+	return in->chain.missing;
+}
+
+const struct value *
+fact_chain_anchor(struct fact_input *in)
+{
+	return in->chain.anchor;
+}
+
+const struct value *
+fact_chain_surplus(struct fact_input *in)
+{
+	return in->chain.surplus;
+}
+
+const struct value *
 fact_tls_version(struct fact_input *in)
 {
 	return value_text(in->arena, in->evidence->tls_version);

@@ -114,11 +114,15 @@ facts_of_trusted_certificate(const void *der, size_t len)
 }
 
 struct facts *
-facts_of_evidence(const struct evidence *evidence, const void *leaf, size_t leaf_len)
+facts_of_evidence(const struct evidence *evidence, const struct span *certificates)
 {
-	struct facts *facts = facts_create(leaf, leaf_len, false);
+	bool has_leaf = certificates != NULL && evidence->chain_n > 0 && certificates[0].len > 0;
+	struct facts *facts = has_leaf ? facts_create(certificates[0].p, certificates[0].len, false)
+				       : facts_create(NULL, 0, false);
 
 	facts->input.evidence = evidence;
+	chain_judge(&facts->arena, certificates, certificates != NULL ? evidence->chain_n : 0,
+	    &facts->input.chain);
 	for (int i = 0; i < FIELD_N; i++) {
 		if (field_table[i].source != SOURCE_CERTIFICATE)
 			facts->values[i] = readers[i](&facts->input);

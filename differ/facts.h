@@ -16,6 +16,7 @@
 #define MX509_FACTS_H
 
 #include "../store/observation.h"
+#include "der.h"
 #include "value.h"
 
 enum severity { SEVERITY_INFO, SEVERITY_NOTICE, SEVERITY_WARNING, SEVERITY_CRITICAL };
@@ -46,9 +47,9 @@ struct facts;
 struct facts *facts_of_certificate(const void *der, size_t len);
 /* The same of what PEM calls TRUSTED CERTIFICATE: OpenSSL's own octets may follow. */
 struct facts *facts_of_trusted_certificate(const void *der, size_t len);
-/* What one observation showed: its leaf's DER (NULL, 0 if there is none, or it is not known), the
- * names of its chain's certificates, TLS and SMTP. */
-struct facts *facts_of_evidence(const struct evidence *evidence, const void *leaf, size_t leaf_len);
+/* What one observation showed: certificates, TLS and SMTP. `certificates`: the DER of each of the
+ * evidence's chain, empty if it is not known; NULL: none is. */
+struct facts *facts_of_evidence(const struct evidence *evidence, const struct span *certificates);
 void facts_destroy(struct facts *facts); /* accepts NULL */
 
 /* Never NULL. Valid while the facts live. */

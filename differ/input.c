@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../store/limits.h"
+#include "../store/mem.h"
 #include "limits.h"
 
 static void
@@ -157,4 +160,50 @@ input_finish(struct input *in)
 {
 	buf_finish(&in->file);
 	buf_finish(&in->der);
+}
+
+/* ---- chains ------------------------------------------------------------------------------ */
+
+void
+input_chain_add(struct input_chain *chain, const struct buf *der)
+{
+	const uint8_t *at;
+
+	buf_append(&chain->der, der->data, der->len);
+	chain->names = mem_grow(chain->names, chain->n + 1, sizeof(*chain->names));
+	chain->certificates =
+	    mem_grow(chain->certificates, chain->n + 1, sizeof(*chain->certificates));
+	chain->names[chain->n] = hash_sha256(der->data, der->len);
+	chain->certificates[chain->n++].len = der->len;
+	at = chain->der.data; /* which may have moved */
+	for (size_t i = 0; i < chain->n; i++) {
+		chain->certificates[i].p = at;
+		at += chain->certificates[i].len;
+	}
+}
+
+int
+input_chain_read(struct input_chain *chain, const char *path, struct err *err)
+{
+	struct input in = {0};
+	int rc = input_open(&in, path, err);
+
+	while (rc >= 0 && input_next(&in)) {
+		if (chain->n == LIMIT_CHAIN)
+			rc = err_set(err, ERR_LIMIT,
+			    "%s: more than %d certificates; give one chain", path, LIMIT_CHAIN);
+		else
+			input_chain_add(chain, &in.der);
+	}
+	input_finish(&in);
+	return rc;
+}
+
+void
+input_chain_finish(struct input_chain *chain)
+{
+	buf_finish(&chain->der);
+	free(chain->names);
+	free(chain->certificates);
+	*chain = (struct input_chain){0};
 }

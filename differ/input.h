@@ -13,6 +13,8 @@
 
 #include "../store/buf.h"
 #include "../store/err.h"
+#include "../store/hash.h"
+#include "der.h"
 
 struct input {
 	struct buf file;
@@ -30,5 +32,18 @@ int input_open(struct input *in, const char *path, struct err *err);
 void input_open_bytes(struct input *in, const void *p, size_t len);
 bool input_next(struct input *in); /* fills der, index, trusted; at least once for a file */
 void input_finish(struct input *in);
+
+/* Certificates that were read, as one chain. Zero-initialise. */
+struct input_chain {
+	struct buf der; /* one behind the other */
+	struct hash *names;
+	struct span *certificates; /* into `der` */
+	size_t n;
+};
+
+void input_chain_add(struct input_chain *chain, const struct buf *der);
+/* All of a file. ERR_LIMIT: more than LIMIT_CHAIN; else as input_open(). */
+int input_chain_read(struct input_chain *chain, const char *path, struct err *err);
+void input_chain_finish(struct input_chain *chain);
 
 #endif

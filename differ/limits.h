@@ -8,6 +8,7 @@
 #define DIFFER_FILE_MAX (64u << 20)	   /* octets of a file of certificates that is read */
 #define DIFFER_CERTIFICATE_MAX (16u << 20) /* octets of a certificate: a u24 of TLS */
 #define DIFFER_EXTENSIONS_MAX 1024	   /* extensions of a certificate that are read */
+#define DIFFER_CHAIN_MAX 64		   /* certificates of a chain that are judged as a path */
 #define DIFFER_FAULTS_MAX 64 /* faults of each kind that are named; further ones are counted */
 #define DIFFER_PATH_MAX 128  /* octets of the place of a fault */
 #define DIFFER_WHY_MAX 160   /* octets of its reason */

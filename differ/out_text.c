@@ -232,6 +232,21 @@ out_text_certificate(struct buf *out, const struct facts *facts,
 	}
 }
 
+void
+out_text_chain(struct buf *out, const struct facts *facts, const char *file, bool colour)
+{
+	buf_append_text(out, bold(colour));
+	text_escape(out, file, strlen(file));
+	buf_printf(out, "%s  as a chain\n", plain(colour));
+	for (int i = 0; i < FIELD_N; i++) {
+		const struct value *v = facts_get(facts, (enum field)i);
+
+		if (field_table[i].source == SOURCE_CHAIN && i != FIELD_INTERMEDIATES &&
+		    v->kind != VALUE_NULL && (v->kind != VALUE_LIST || v->n > 0))
+			append_fact(out, field_table[i].title, v, colour);
+	}
+}
+
 /* ---- differences ------------------------------------------------------------------------- */
 
 static void

@@ -15,6 +15,9 @@ void out_text_value(struct buf *out, const struct value *v);
 void out_text_certificate(struct buf *out, const struct facts *facts,
     const struct certificate_origin *origin, bool colour);
 
+/* What the certificates of a file are to each other, under a line that names the file. */
+void out_text_chain(struct buf *out, const struct facts *facts, const char *file, bool colour);
+
 /* A line or more each, indented by so many blanks: "key size   2048 → 256". */
 void out_text_differences(
     struct buf *out, const struct difference *d, size_t n, unsigned indent, bool colour);

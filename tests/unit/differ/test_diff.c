@@ -241,11 +241,16 @@ test_unknown_leaf(void **state)
 {
 	struct buf leaf = sample_der("incident/invalid2.pem");
 	struct evidence e = {.outcome = OUTCOME_SUCCESS, .tls_alert = -1, .tls_version = "TLSv1.2"};
-	struct facts *with = facts_of_evidence(&e, leaf.data, leaf.len), *without;
+	struct hash name = hash_sha256(leaf.data, leaf.len);
+	struct span certificate = span_of(leaf.data, leaf.len);
+	struct facts *with, *without;
 	struct difference d[FIELD_N];
 
+	e.chain = &name;
+	e.chain_n = 1;
+	with = facts_of_evidence(&e, &certificate);
 	e.tls_version = "TLSv1.3";
-	without = facts_of_evidence(&e, NULL, 0);
+	without = facts_of_evidence(&e, NULL);
 	assert_int_equal(diff_facts(without, with, d), 1);
 	assert_int_equal(d[0].field, FIELD_TLS_VERSION);
 	assert_int_equal(diff_facts(with, without, d), 1);

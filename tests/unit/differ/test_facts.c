@@ -191,7 +191,8 @@ test_evidence(void **state)
 	    .reported_status = "Untrusted",
 	    .chain = chain,
 	    .chain_n = 2};
-	struct facts *f = facts_of_evidence(&e, leaf.data, leaf.len);
+	struct span certificates[2] = {span_of(leaf.data, leaf.len)};
+	struct facts *f = facts_of_evidence(&e, certificates);
 
 	memset(&e, 0, sizeof(e)); /* facts owe nothing to the evidence */
 	assert_json(f, FIELD_CHAIN_LENGTH, "2");
@@ -211,7 +212,7 @@ test_evidence(void **state)
 	facts_destroy(f);
 
 	e = (struct evidence){.outcome = OUTCOME_STARTTLS_NOT_OFFERED, .tls_alert = -1};
-	f = facts_of_evidence(&e, NULL, 0);
+	f = facts_of_evidence(&e, NULL);
 	assert_null(facts_certificate(f));
 	assert_int_equal(facts_get(f, FIELD_SUBJECT)->kind, VALUE_NULL);
 	assert_json(f, FIELD_EHLO, "null");

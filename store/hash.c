@@ -48,6 +48,12 @@ hash_chain(const struct hash *certificates, size_t n)
 }
 
 uint64_t
+hash_quick(const void *p, size_t len)
+{
+	return XXH3_64bits(p, len);
+}
+
+uint64_t
 hash_checksum(const void *key, size_t key_len, const void *value, size_t value_len)
 {
 	return XXH3_64bits_withSeed(value, value_len, XXH3_64bits(key, key_len));

@@ -22,6 +22,9 @@ void hash_hex(const struct hash *h, char out[2 * HASH_LEN + 1]);
 /* The chain id: SHA-256 over the concatenated SHA-256s of the certificates in wire order. */
 struct hash hash_chain(const struct hash *certificates, size_t n);
 
+/* XXH3-64: for tables in memory. */
+uint64_t hash_quick(const void *p, size_t len);
+
 /* XXH3-64 of a record's value, seeded by XXH3-64 of its key: a value under a wrong key does not
  * pass either. */
 uint64_t hash_checksum(const void *key, size_t key_len, const void *value, size_t value_len);

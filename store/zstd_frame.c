@@ -1,0 +1,123 @@
+#define ZSTD_STATIC_LINKING_ONLY /* frames without a magic number */
+
+#include "zstd_frame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <zdict.h>
+#include <zstd.h>
+
+#include "mem.h"
+
+#define LEVEL 3
+
+struct zstd_dictionary {
+	ZSTD_CDict *compress; /* made when it is first needed: it costs more than the other */
+	ZSTD_DDict *decompress;
+	struct buf bytes;
+};
+
+static _Thread_local ZSTD_CCtx *compressor;
+static _Thread_local ZSTD_DCtx *decompressor;
+
+static void
+need(const void *p)
+{
+	if (p == NULL) {
+		fputs("mx509: out of memory\n", stderr);
+		exit(2);
+	}
+}
+
+struct zstd_dictionary *
+zstd_dictionary_create(const void *p, size_t len)
+{
+	struct zstd_dictionary *d;
+	unsigned number = ZDICT_getDictID(p, len);
+
+	/* Anything else would be taken for raw contents. */
+	if (number == 0)
+		return NULL;
+	d = mem_zero(1, sizeof(*d));
+	buf_append(&d->bytes, p, len);
+	d->decompress = ZSTD_createDDict(p, len);
+	if (d->decompress == NULL) {
+		zstd_dictionary_destroy(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+zstd_dictionary_destroy(struct zstd_dictionary *d)
+{
+	if (d == NULL)
+		return;
+	ZSTD_freeCDict(d->compress);
+	ZSTD_freeDDict(d->decompress);
+	buf_finish(&d->bytes);
+	free(d);
+}
+
+bool
+zstd_dictionary_train(
+    struct buf *out, size_t most, const void *samples, const size_t *lengths, unsigned n)
+{
+	size_t len = ZDICT_trainFromBuffer(buf_reserve(out, most), most, samples, lengths, n);
+
+	if (ZDICT_isError(len))
+		return false;
+	out->len += len;
+	return true;
+}
+
+/* What is set on a context is heeded by ZSTD_compress2() alone. */
+static void
+prepare(struct zstd_dictionary *d)
+{
+	if (compressor == NULL) {
+		need(compressor = ZSTD_createCCtx());
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, LEVEL);
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_contentSizeFlag, 0);
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 0);
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_dictIDFlag, 0);
+		ZSTD_CCtx_setParameter(compressor, ZSTD_c_format, ZSTD_f_zstd1_magicless);
+	}
+	if (d != NULL && d->compress == NULL)
+		need(d->compress = ZSTD_createCDict(d->bytes.data, d->bytes.len, LEVEL));
+	ZSTD_CCtx_refCDict(compressor, d != NULL ? d->compress : NULL);
+}
+
+void
+zstd_frame_compress(struct buf *out, const void *p, size_t len, struct zstd_dictionary *d)
+{
+	size_t room = ZSTD_compressBound(len), n;
+
+	prepare(d);
+	n = ZSTD_compress2(compressor, buf_reserve(out, room), room, p, len);
+	ZSTD_CCtx_refCDict(compressor, NULL);
+	if (ZSTD_isError(n)) { /* only memory can be missing */
+		fprintf(stderr, "mx509: zstd: %s\n", ZSTD_getErrorName(n));
+		exit(2);
+	}
+	out->len += n;
+}
+
+bool
+zstd_frame_decompress(
+    struct buf *out, size_t raw_len, const void *frame, size_t len, struct zstd_dictionary *d)
+{
+	size_t n;
+
+	if (decompressor == NULL) {
+		need(decompressor = ZSTD_createDCtx());
+		ZSTD_DCtx_setParameter(decompressor, ZSTD_d_format, ZSTD_f_zstd1_magicless);
+	}
+	ZSTD_DCtx_refDDict(decompressor, d != NULL ? d->decompress : NULL);
+	n = ZSTD_decompressDCtx(decompressor, buf_reserve(out, raw_len + 1), raw_len, frame, len);
+	ZSTD_DCtx_refDDict(decompressor, NULL);
+	if (ZSTD_isError(n) || n != raw_len)
+		return false;
+	out->len += n;
+	return true;
+}

@@ -184,8 +184,10 @@ put(struct store_batch *batch, const struct entry *entry, struct err *err)
 		return;
 	}
 	for (size_t i = 0; i < entry->chain.n; i++)
-		store_batch_certificate(batch, entry->chain.der.data + entry->chain.parts[i].at,
-		    entry->chain.parts[i].len, NULL, err);
+		if (store_batch_has_certificate(batch, &entry->names[i], err) == 0)
+			store_batch_certificate(batch,
+			    entry->chain.der.data + entry->chain.parts[i].at,
+			    entry->chain.parts[i].len, NULL, err);
 	store_batch_observation(batch, &entry->series, &entry->observation, NULL, err);
 }
 

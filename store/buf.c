@@ -109,6 +109,12 @@ buf_append_u64be(struct buf *b, uint64_t v)
 }
 
 void
+buf_append_u16le(struct buf *b, uint16_t v)
+{
+	append_le(b, v, 2);
+}
+
+void
 buf_append_u32le(struct buf *b, uint32_t v)
 {
 	append_le(b, v, 4);
@@ -221,6 +227,12 @@ uint64_t
 reader_u64be(struct reader *r)
 {
 	return take_be(r, 8);
+}
+
+uint16_t
+reader_u16le(struct reader *r)
+{
+	return (uint16_t)take_le(r, 2);
 }
 
 uint32_t

@@ -32,6 +32,7 @@ void buf_append_hex(struct buf *b, const uint8_t *p, size_t len); /* lower-case 
 void buf_append_u16be(struct buf *b, uint16_t v);
 void buf_append_u32be(struct buf *b, uint32_t v);
 void buf_append_u64be(struct buf *b, uint64_t v);
+void buf_append_u16le(struct buf *b, uint16_t v);
 void buf_append_u32le(struct buf *b, uint32_t v);
 void buf_append_u64le(struct buf *b, uint64_t v);
 void buf_append_varint(struct buf *b, uint64_t v);
@@ -65,6 +66,7 @@ uint8_t reader_byte(struct reader *r);
 uint16_t reader_u16be(struct reader *r);
 uint32_t reader_u32be(struct reader *r);
 uint64_t reader_u64be(struct reader *r);
+uint16_t reader_u16le(struct reader *r);
 uint32_t reader_u32le(struct reader *r);
 uint64_t reader_u64le(struct reader *r);
 uint64_t reader_varint(struct reader *r); /* at most 10 octets */

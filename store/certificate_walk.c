@@ -29,20 +29,24 @@ certificate_walk_next(
     struct certificate_walk *walk, struct hash *name, struct buf *der, bool *known, struct err *err)
 {
 	struct db_bytes key, value;
+	struct err why = {0};
 	int rc =
 	    db_cursor_move(walk->cursor, walk->started ? DB_NEXT : DB_FIRST, &key, &value, err);
 
 	walk->started = true;
 	if (rc <= 0)
 		return rc;
-	if (value.len < HASH_LEN + 1)
-		return err_set(err, ERR_DAMAGED, "%s: damaged: sub-database cert: a short record",
-		    walk->view->store->dir);
-	memcpy(name->bytes, value.p, HASH_LEN);
-	*known = value.p[HASH_LEN] != CODEC_NAME;
-	buf_clear(der);
-	rc = *known ? store_certificate(walk->view, name, der, err) : 0;
-	return rc < 0 ? rc : 1;
+	rc = certificate_decode(walk->view->store->codec, walk->view->txn, &value, der, &why);
+	if (rc < 0)
+		return err_set(err, rc, "%s: %s", walk->view->store->dir, why.text);
+	*known = rc > 0;
+	if (*known) {
+		*name = hash_sha256(der->data, der->len);
+	} else {
+		memcpy(name->bytes, der->data, HASH_LEN);
+		buf_clear(der);
+	}
+	return 1;
 }
 
 void

@@ -1,21 +1,32 @@
 /*
  * day: the sightings of one series on one UTC date, in chunks of some 2 kB, and their codec.
  *
- * A chunk: count u16le, time of the last sighting in ms of the day u32le, its evidence u32le; then
- * for each sighting: varint of the ms since the one before (of the first: since the day's start),
- * varint of the difference of evidence numbers to the one before (of the first: to 0), zigzag; then
- * of a probe MS_N varints, each a measure plus 1, 0 for null; of DNS one varint, the TTL.
+ * A chunk: form u8, 1; count u16le; time of the last sighting in ms of the day u32le; its evidence
+ * u32le; then the sightings. Each: a word u16le of seven pairs of bits, lowest first, then the
+ * fields that they announce, little-endian:
+ *
+ *	time		ms since the one before, of the first: since the day's start; pair + 1
+ *octets evidence	pair 0: the same as before, of the first: 0; 1, 2: zigzag difference to the
+ *			one before in 1, 2 octets; 3: its number in 4
+ *	five measures	pair 0: null; 1, 2, 3: in 1, 2, 4 octets
+ *
+ * Of DNS the first measure is the TTL, 0 where the pair is 0, and the others are null. Every field
+ * is as short as it can be; the two highest bits of the word are 0.
+ *
+ * The form lets all lengths of a sighting be known before any of its fields is read: decoding is
+ * a table lookup, not a loop over octets.
  *
  * Sightings stand in the order of day_compare(). A day's chunks are numbered from 0 without gaps.
+ * The last chunk of a series' last day stands in sub-database `last` under the series' number,
+ * behind its day u32le (as in keys) and number u16le; all others in sub-database `day`.
  */
 #ifndef MX509_DAY_H
 #define MX509_DAY_H
 
 #include "observation.h"
 
-#define DAY_CHUNK_MAX                                                              \
-	1984 /* octets; with key, checksum and LMDB's node two of them fill a page \
-	      */
+/* Octets; with key, day, checksum and LMDB's node two of them fill a page. */
+#define DAY_CHUNK_MAX 1984
 
 struct sighting {
 	int64_t time_ms;
@@ -48,5 +59,17 @@ bool day_summary(const void *chunk, size_t len, int64_t day, uint32_t *count, in
  * False, and nothing done, where it does not fit. */
 bool day_append(
     struct buf *chunk, enum series_kind kind, int64_t day, const struct sighting *sighting);
+
+/* A record of sub-database `last`. */
+struct day_last {
+	int64_t day;
+	uint16_t number; /* of the chunk */
+	const uint8_t *chunk;
+	size_t len;
+};
+
+bool day_last_parse(struct day_last *last, const void *value, size_t len);
+void day_last_encode(
+    struct buf *value, int64_t day, uint16_t number, const void *chunk, size_t len);
 
 #endif

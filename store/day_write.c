@@ -1,198 +1,379 @@
 #include "day_write.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
+#include "mem.h"
 
-int
-day_write_init(struct day_writer *w, struct db_txn *txn, struct err *err)
-{
-	*w = (struct day_writer){.txn = txn};
-	w->cursor = db_cursor_open(txn, DB_DAY, err);
-	return w->cursor == NULL ? ERR_SYSTEM : 0;
-}
+/* The last chunk of the series in hand. */
+struct last {
+	int64_t day;
+	unsigned number; /* of the chunk */
+	bool there, changed;
+	struct buf chunk; /* empty: not begun */
+};
 
-void
-day_write_finish(struct day_writer *w)
-{
-	db_cursor_close(w->cursor);
-	buf_finish(&w->chunk);
-	buf_finish(&w->sightings);
-	*w = (struct day_writer){0};
-}
+struct writer {
+	struct db_cursor *days, *lasts, *dates;
+	uint32_t series;
+	enum series_kind kind;
+	struct last last;
+	struct buf scratch;
+	struct buf old, merged; /* struct sighting: of a day that is rewritten */
+};
+
+/* ---- records -------------------------------------------------------------------------------- */
 
 static int
-damaged(uint32_t series, int64_t day, struct err *err)
+damaged(const struct writer *w, int64_t day, struct err *err)
 {
 	char text[CLOCK_TEXT_MAX];
 
 	clock_format_s(day * CLOCK_DAY_MS, text);
 	return err_set(err, ERR_DAMAGED,
-	    "damaged: sub-database day: series %u on %.10s cannot be read", (unsigned)series, text);
+	    "damaged: sub-database day: series %u on %.10s cannot be read", (unsigned)w->series,
+	    text);
 }
 
 static int
-put_chunk(struct day_writer *w, uint32_t series, int64_t day, unsigned chunk, struct err *err)
+check_number(unsigned number, struct err *err)
+{
+	return number <= UINT16_MAX
+		   ? 0
+		   : err_set(err, ERR_LIMIT,
+			 "more observations of one series on one day than the corpus can hold");
+}
+
+static int
+put_chunk(struct writer *w, int64_t day, unsigned number, const struct buf *chunk, struct err *err)
+{
+	struct key key;
+	int rc = check_number(number, err);
+
+	key_day(&key, w->series, day, (uint16_t)number);
+	return rc != 0 ? rc : db_cursor_put(w->days, &key, chunk->data, chunk->len, DB_PUT, err);
+}
+
+static int
+put_date(struct writer *w, int64_t day, struct err *err)
 {
 	struct key key;
 
-	if (chunk > UINT16_MAX)
-		return err_set(err, ERR_LIMIT,
-		    "more observations of one series on one day than the "
-		    "corpus can hold");
-	key_day(&key, series, day, (uint16_t)chunk);
-	return db_put(w->txn, DB_DAY, &key, w->chunk.data, w->chunk.len, DB_PUT, err);
+	key_date(&key, day, w->series);
+	return db_cursor_put(w->dates, &key, NULL, 0, DB_PUT, err);
 }
 
-/* Every sighting of the day, in order, and the number of its chunks. */
 static int
-read_day(struct day_writer *w, uint32_t series, enum series_kind kind, int64_t day,
+read_last(struct writer *w, struct err *err)
+{
+	struct db_bytes value;
+	struct day_last found;
+	struct key key;
+	int rc;
+
+	w->last.there = w->last.changed = false;
+	buf_clear(&w->last.chunk);
+	key_number(&key, w->series);
+	if ((rc = db_cursor_get(w->lasts, &key, &value, err)) <= 0)
+		return rc;
+	if (!day_last_parse(&found, value.p, value.len))
+		return damaged(w, 0, err);
+	w->last.there = true;
+	w->last.day = found.day;
+	w->last.number = found.number;
+	buf_append(&w->last.chunk, found.chunk, found.len);
+	return 0;
+}
+
+static int
+write_last(struct writer *w, struct err *err)
+{
+	struct key key;
+	int rc;
+
+	if (!w->last.changed)
+		return 0;
+	if ((rc = check_number(w->last.number, err)) != 0)
+		return rc;
+	buf_clear(&w->scratch);
+	day_last_encode(&w->scratch, w->last.day, (uint16_t)w->last.number, w->last.chunk.data,
+	    w->last.chunk.len);
+	key_number(&key, w->series);
+	return db_cursor_put(w->lasts, &key, w->scratch.data, w->scratch.len, DB_PUT, err);
+}
+
+/* ---- a day that something comes late for ---------------------------------------------------- */
+
+static int
+append_sightings(struct writer *w, int64_t day, const void *chunk, size_t len, struct err *err)
+{
+	struct day_reader r;
+	struct sighting s;
+	int more = -1;
+
+	if (day_reader_init(&r, w->kind, day, chunk, len))
+		while ((more = day_next(&r, &s)) > 0)
+			buf_append(&w->old, &s, sizeof(s));
+	return more < 0 ? damaged(w, day, err) : 0;
+}
+
+/* One more chunk of the day: those that end before from_ms are not looked at, unless it is the
+ * last one, which may have room. *first is the number of the first one in w->old. */
+static int
+take_chunk(struct writer *w, int64_t day, unsigned number, const void *chunk, size_t len,
+    int64_t from_ms, unsigned *first, bool *affected, struct err *err)
+{
+	uint32_t count, evidence;
+	int64_t last_ms;
+
+	if (!day_summary(chunk, len, day, &count, &last_ms, &evidence))
+		return damaged(w, day, err);
+	if (!*affected) {
+		buf_clear(&w->old);
+		*first = number;
+	}
+	*affected |= last_ms >= from_ms;
+	return append_sightings(w, day, chunk, len, err);
+}
+
+/* The chunks of the day from the one on that from_ms may concern. */
+static int
+read_day(struct writer *w, int64_t day, bool is_last, int64_t from_ms, unsigned *first,
     unsigned *chunks, struct err *err)
 {
 	struct db_bytes found, value;
-	struct day_reader r;
-	struct sighting s;
 	struct key key, prefix;
-	int rc;
+	bool affected = false;
+	int rc = 0;
 
-	*chunks = 0;
-	buf_clear(&w->sightings);
-	key_day(&key, series, day, 0);
+	*first = *chunks = 0;
+	buf_clear(&w->old);
+	key_day(&key, w->series, day, 0);
 	prefix = key;
 	prefix.len -= 2;
-	rc = db_cursor_seek(w->cursor, &key, &found, &value, err);
+	if (!is_last || w->last.number > 0)
+		rc = db_cursor_seek(w->days, &key, &found, &value, err);
 	while (rc > 0 && key_has_prefix(found.p, found.len, &prefix)) {
-		int more = -1;
-
-		if (day_reader_init(&r, kind, day, value.p, value.len))
-			while ((more = day_next(&r, &s)) > 0)
-				buf_append(&w->sightings, &s, sizeof(s));
-		if (more < 0)
-			return damaged(series, day, err);
-		++*chunks;
-		rc = db_cursor_move(w->cursor, DB_NEXT, &found, &value, err);
+		if ((rc = take_chunk(w, day, (*chunks)++, value.p, value.len, from_ms, first,
+			 &affected, err)) < 0)
+			return rc;
+		rc = db_cursor_move(w->days, DB_NEXT, &found, &value, err);
 	}
+	if (rc >= 0 && is_last)
+		rc = take_chunk(w, day, (*chunks)++, w->last.chunk.data, w->last.chunk.len, from_ms,
+		    first, &affected, err);
 	return rc < 0 ? rc : 0;
 }
 
-/* Where a sighting belongs among n; *equal if it is there. */
+/* w->old and the arrivals to w->merged, in order; how many were not there. */
 static size_t
-place_of(const struct sighting *all, size_t n, const struct sighting *s, bool *equal)
+merge_sightings(struct writer *w, struct day_arrival **arrivals, size_t n)
 {
-	size_t low = 0, high = n;
+	const struct sighting *old = (const void *)w->old.data;
+	size_t old_n = w->old.len / sizeof(*old), i = 0, added = 0;
 
-	*equal = false;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int c = day_compare(&all[middle], s);
+	buf_clear(&w->merged);
+	for (size_t k = 0; k < n; k++) {
+		const struct sighting *s = &arrivals[k]->sighting;
 
-		if (c == 0)
-			*equal = true;
-		if (c < 0)
-			low = middle + 1;
-		else
-			high = middle;
+		while (i < old_n && day_compare(&old[i], s) < 0)
+			buf_append(&w->merged, &old[i++], sizeof(*old));
+		if ((i < old_n && day_compare(&old[i], s) == 0) ||
+		    (k > 0 && day_compare(&arrivals[k - 1]->sighting, s) == 0))
+			continue;
+		buf_append(&w->merged, s, sizeof(*s));
+		arrivals[k]->added = true;
+		added++;
 	}
-	return low;
+	if (i < old_n)
+		buf_append(&w->merged, &old[i], (old_n - i) * sizeof(*old));
+	return added;
 }
 
+/* w->merged as chunks from number `first` on; those that are left over of `chunks` go. */
 static int
-write_day(struct day_writer *w, uint32_t series, enum series_kind kind, int64_t day,
-    unsigned old_chunks, struct err *err)
+write_day(struct writer *w, int64_t day, bool is_last, unsigned first, unsigned chunks,
+    struct db_txn *txn, struct err *err)
 {
-	const struct sighting *all = (const void *)w->sightings.data;
-	size_t n = w->sightings.len / sizeof(*all);
-	unsigned chunk = 0;
+	const struct sighting *all = (const void *)w->merged.data;
+	size_t n = w->merged.len / sizeof(*all);
+	struct buf *chunk = &w->scratch;
 	struct key key;
 	int rc = 0;
 
-	buf_clear(&w->chunk);
+	buf_clear(chunk);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		if (day_append(&w->chunk, kind, day, &all[i]))
+		if (day_append(chunk, w->kind, day, &all[i]))
 			continue;
-		rc = put_chunk(w, series, day, chunk++, err);
-		buf_clear(&w->chunk);
-		day_append(&w->chunk, kind, day, &all[i]);
+		rc = put_chunk(w, day, first++, chunk, err);
+		buf_clear(chunk);
+		day_append(chunk, w->kind, day, &all[i]);
 	}
-	if (rc == 0)
-		rc = put_chunk(w, series, day, chunk++, err);
-	for (; rc == 0 && chunk < old_chunks; chunk++) {
-		key_day(&key, series, day, (uint16_t)chunk);
-		rc = db_delete(w->txn, DB_DAY, &key, err);
+	if (rc == 0 && is_last) {
+		struct buf old = w->last.chunk;
+
+		w->last.chunk = *chunk;
+		*chunk = old;
+		w->last.number = first;
+		w->last.changed = true;
+	} else if (rc == 0) {
+		rc = put_chunk(w, day, first++, chunk, err);
+	}
+	for (; rc == 0 && first < chunks; first++) {
+		key_day(&key, w->series, day, (uint16_t)first);
+		rc = db_delete(txn, DB_DAY, &key, err);
 	}
 	return rc;
 }
 
 static int
-merge(struct day_writer *w, uint32_t series, enum series_kind kind, int64_t day,
-    const struct sighting *s, struct err *err)
+merge_day(struct writer *w, struct db_txn *txn, int64_t day, bool is_last,
+    struct day_arrival **arrivals, size_t n, struct err *err)
 {
-	struct sighting *all;
-	unsigned chunks;
-	size_t n, at;
-	bool equal;
-	int rc = read_day(w, series, kind, day, &chunks, err);
+	unsigned first, chunks;
+	int rc = read_day(w, day, is_last, arrivals[0]->sighting.time_ms, &first, &chunks, err);
 
-	if (rc != 0)
+	if (rc != 0 || merge_sightings(w, arrivals, n) == 0)
 		return rc;
-	n = w->sightings.len / sizeof(*all);
-	at = place_of((const void *)w->sightings.data, n, s, &equal);
-	if (equal)
-		return 0;
-	buf_reserve(&w->sightings, sizeof(*s));
-	all = (void *)w->sightings.data;
-	memmove(all + at + 1, all + at, (n - at) * sizeof(*s));
-	all[at] = *s;
-	w->sightings.len += sizeof(*s);
-	rc = write_day(w, series, kind, day, chunks, err);
-	return rc < 0 ? rc : 1;
+	if (chunks == 0 && (rc = put_date(w, day, err)) != 0)
+		return rc;
+	return write_day(w, day, is_last, first, chunks, txn, err);
+}
+
+/* ---- the series' last day, and those behind it ---------------------------------------------- */
+
+/* The last chunk is full, or its day over: another begins. */
+static int
+begin_chunk(struct writer *w, int64_t day, struct err *err)
+{
+	struct last *last = &w->last;
+	bool same_day = last->there && last->day == day;
+	int rc = 0;
+
+	if (last->there)
+		rc = put_chunk(w, last->day, last->number, &last->chunk, err);
+	if (rc == 0 && !same_day)
+		rc = put_date(w, day, err);
+	last->number = same_day ? last->number + 1 : 0;
+	last->day = day;
+	last->there = true;
+	buf_clear(&last->chunk);
+	return rc;
+}
+
+/* All of one day, which is not before that of the last chunk, and none is late. */
+static int
+append_day(struct writer *w, int64_t day, struct day_arrival **arrivals, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	if (!w->last.there || w->last.day != day)
+		rc = begin_chunk(w, day, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct sighting *s = &arrivals[i]->sighting;
+
+		if (i > 0 && day_compare(&arrivals[i - 1]->sighting, s) == 0)
+			continue;
+		if (!day_append(&w->last.chunk, w->kind, day, s)) {
+			if ((rc = begin_chunk(w, day, err)) != 0)
+				break;
+			day_append(&w->last.chunk, w->kind, day, s);
+		}
+		arrivals[i]->added = true;
+		w->last.changed = true;
+	}
+	return rc;
 }
 
 static int
-first_of_day(struct day_writer *w, uint32_t series, enum series_kind kind, int64_t day,
-    const struct sighting *s, struct err *err)
+write_day_of(struct writer *w, struct db_txn *txn, int64_t day, struct day_arrival **arrivals,
+    size_t n, struct err *err)
 {
-	struct key key;
+	uint32_t count, evidence;
+	int64_t last_ms;
+
+	if (!w->last.there || day > w->last.day)
+		return append_day(w, day, arrivals, n, err);
+	if (day < w->last.day)
+		return merge_day(w, txn, day, false, arrivals, n, err);
+	if (!day_summary(w->last.chunk.data, w->last.chunk.len, day, &count, &last_ms, &evidence))
+		return damaged(w, day, err);
+	return arrivals[0]->sighting.time_ms > last_ms
+		   ? append_day(w, day, arrivals, n, err)
+		   : merge_day(w, txn, day, true, arrivals, n, err);
+}
+
+static int
+write_series(
+    struct writer *w, struct db_txn *txn, struct day_arrival **arrivals, size_t n, struct err *err)
+{
 	int rc;
 
-	buf_clear(&w->chunk);
-	day_append(&w->chunk, kind, day, s);
-	key_date(&key, day, series);
-	if ((rc = put_chunk(w, series, day, 0, err)) == 0)
-		rc = db_put(w->txn, DB_DATE, &key, NULL, 0, DB_PUT, err);
-	return rc < 0 ? rc : 1;
+	w->series = arrivals[0]->series;
+	w->kind = arrivals[0]->kind;
+	if ((rc = read_last(w, err)) < 0)
+		return rc;
+	for (size_t i = 0, end; rc == 0 && i < n; i = end) {
+		int64_t day = clock_day_of_ms(arrivals[i]->sighting.time_ms);
+
+		for (end = i + 1; end < n; end++)
+			if (arrivals[end]->sighting.time_ms >= (day + 1) * CLOCK_DAY_MS)
+				break;
+		rc = write_day_of(w, txn, day, arrivals + i, end - i, err);
+	}
+	return rc == 0 ? write_last(w, err) : rc;
+}
+
+/* ---- all of a batch ------------------------------------------------------------------------- */
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct day_arrival *x = *(struct day_arrival *const *)a,
+				 *y = *(struct day_arrival *const *)b;
+
+	if (x->series != y->series)
+		return x->series < y->series ? -1 : 1;
+	return day_compare(&x->sighting, &y->sighting);
+}
+
+static int
+write_all(
+    struct writer *w, struct db_txn *txn, struct day_arrival **sorted, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0, end; rc == 0 && i < n; i = end) {
+		for (end = i + 1; end < n && sorted[end]->series == sorted[i]->series; end++)
+			;
+		rc = write_series(w, txn, sorted + i, end - i, err);
+	}
+	return rc;
 }
 
 int
-day_write(struct day_writer *w, uint32_t series, enum series_kind kind, const struct sighting *s,
-    struct err *err)
+day_write(struct db_txn *txn, struct day_arrival *arrivals, size_t n, struct err *err)
 {
-	int64_t day = clock_day_of_ms(s->time_ms), found_day, last_ms;
-	uint32_t found_series, count, evidence;
-	struct db_bytes found, value;
-	uint16_t chunk;
-	struct key key;
-	int rc;
+	struct day_arrival **sorted = mem_zero(n + 1, sizeof(struct day_arrival *));
+	struct writer w = {0};
+	int rc = ERR_SYSTEM;
 
-	key_day(&key, series, day + 1, 0);
-	if ((rc = db_cursor_seek_below(w->cursor, &key, &found, &value, err)) < 0)
-		return rc;
-	if (rc == 0 || !key_parse_day(found.p, found.len, &found_series, &found_day, &chunk) ||
-	    found_series != series || found_day != day)
-		return first_of_day(w, series, kind, day, s, err);
-	if (!day_summary(value.p, value.len, day, &count, &last_ms, &evidence))
-		return damaged(series, day, err);
-	if (s->time_ms <= last_ms)
-		return merge(w, series, kind, day, s, err);
-	buf_clear(&w->chunk);
-	buf_append(&w->chunk, value.p, value.len);
-	if (!day_append(&w->chunk, kind, day, s)) {
-		buf_clear(&w->chunk);
-		day_append(&w->chunk, kind, day, s);
-		rc = put_chunk(w, series, day, chunk + 1u, err);
-	} else {
-		rc = put_chunk(w, series, day, chunk, err);
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = &arrivals[i];
+		arrivals[i].added = false;
 	}
-	return rc < 0 ? rc : 1;
+	qsort(sorted, n, sizeof(struct day_arrival *), compare);
+	if ((w.days = db_cursor_open(txn, DB_DAY, err)) != NULL &&
+	    (w.lasts = db_cursor_open(txn, DB_DAY_LAST, err)) != NULL &&
+	    (w.dates = db_cursor_open(txn, DB_DATE, err)) != NULL)
+		rc = write_all(&w, txn, sorted, n, err);
+	db_cursor_close(w.days);
+	db_cursor_close(w.lasts);
+	db_cursor_close(w.dates);
+	buf_finish(&w.last.chunk);
+	buf_finish(&w.scratch);
+	buf_finish(&w.old);
+	buf_finish(&w.merged);
+	free(sorted);
+	return rc;
 }

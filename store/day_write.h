@@ -1,6 +1,11 @@
 /*
- * day_write: puts sightings where their times say: at the end of the day's last chunk as a rule,
- * else (late arrivals) by rewriting the chunks of that day. Keeps the index of dates.
+ * day_write: puts the sightings of a batch where their times say: in the order of series and time,
+ * so that pages are touched in the order of their keys, and each day's record is written once
+ * however many come for it. Keeps the index of dates.
+ *
+ * What is newest of a series goes to its record in sub-database `last`, all of which stand close
+ * together; a record moves to `day` when it is full or its day is over. So a probe an hour of many
+ * series touches few pages, not one each.
  */
 #ifndef MX509_DAY_WRITE_H
 #define MX509_DAY_WRITE_H
@@ -8,18 +13,14 @@
 #include "day.h"
 #include "db.h"
 
-struct day_writer {
-	struct db_txn *txn;
-	struct db_cursor *cursor;
-	struct buf chunk;
-	struct buf sightings; /* of a day that is rewritten */
+struct day_arrival {
+	struct sighting sighting;
+	uint32_t series;
+	uint8_t kind; /* enum series_kind */
+	bool added;   /* set by day_write(): no equal one was there */
 };
 
-int day_write_init(struct day_writer *w, struct db_txn *txn, struct err *err);
-void day_write_finish(struct day_writer *w); /* before the transaction ends */
-
-/* 1: new; 0: an equal one was there. */
-int day_write(struct day_writer *w, uint32_t series, enum series_kind kind,
-    const struct sighting *sighting, struct err *err);
+/* Arrivals in any order, which stays. */
+int day_write(struct db_txn *txn, struct day_arrival *arrivals, size_t n, struct err *err);
 
 #endif

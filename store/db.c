@@ -15,10 +15,11 @@
 #include "limits.h"
 #include "mem.h"
 #include "place.h"
+#include "reminder.h"
 
 #define CHECKSUM_LEN 8
 #define MAP_LEAST (UINT64_C(1) << 30)
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define ROOM_LEAST (UINT64_C(16) << 20)
 
 static const char *const table_names[DB_TABLE_N] = {
@@ -31,7 +32,9 @@ static const char *const table_names[DB_TABLE_N] = {
     [DB_CHAIN] = "chain",
     [DB_CERT] = "cert",
     [DB_CERT_ID] = "cert_id",
+    [DB_DICTIONARY] = "dictionary",
     [DB_DAY] = "day",
+    [DB_DAY_LAST] = "last",
     [DB_DATE] = "date",
     [DB_JOURNAL] = "journal",
 };
@@ -54,12 +57,13 @@ struct db {
 	struct environment *environment;
 	bool write;
 	char *dir;
+	void (*wait)(void *ctx, const char *dir);
+	void *wait_ctx;
 };
 
 struct db_txn {
 	struct db *db;
 	MDB_txn *txn;
-	struct buf value; /* what is being put */
 };
 
 struct db_cursor {
@@ -178,6 +182,13 @@ unseal(struct db_txn *txn, enum db_table table, const MDB_val *key, const MDB_va
 		return damaged(txn, table, key, err);
 	*out = (struct db_bytes){value->mv_data, len};
 	return 1;
+}
+
+static void
+write_u64le(uint8_t *p, uint64_t v)
+{
+	for (int i = 0; i < CHECKSUM_LEN; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
 }
 
 static MDB_val
@@ -314,10 +325,18 @@ check_format(struct db_txn *txn, struct err *err)
 		return rc;
 	r = reader_of(bytes.p, bytes.len);
 	version = reader_u32le(&r);
+	if (version == 1)
+		return err_set(err, ERR_FORMAT,
+		    "%s: a corpus of format 1, which only mx509 before its first release wrote; "
+		    "take "
+		    "that one to `mxstore export jsonl` it, and `mxstore import jsonl` into a new "
+		    "directory",
+		    dir);
 	if (r.failed || version != FORMAT_VERSION)
 		return err_set(err, ERR_FORMAT,
-		    "%s: a corpus of format %u; this version of mx509 reads format %d only", dir,
-		    (unsigned)version, FORMAT_VERSION);
+		    "%s: a corpus of format %u; this version of mx509 knows format %d: use a newer "
+		    "one",
+		    dir, (unsigned)version, FORMAT_VERSION);
 	return 0;
 }
 
@@ -357,8 +376,12 @@ open_tables(struct db_txn *txn, bool create, struct err *err)
 			    txn->db->dir, table_names[i]);
 		if (rc != 0)
 			return fail(txn->db->dir, rc, "cannot be opened", err);
+		/* Before the others: another format has others. */
+		if (i == DB_META &&
+		    (rc = create ? write_format(txn, err) : check_format(txn, err)) != 0)
+			return rc;
 	}
-	return create ? write_format(txn, err) : check_format(txn, err);
+	return 0;
 }
 
 /* The handles of the tables stay open when the transaction is committed, a reading one too. */
@@ -526,11 +549,39 @@ db_close(struct db *db)
 
 /* ---- transactions --------------------------------------------------------------------------- */
 
+void
+db_on_wait(struct db *db, void (*wait)(void *ctx, const char *dir), void *ctx)
+{
+	db->wait = wait;
+	db->wait_ctx = ctx;
+}
+
+static void
+tell_wait(void *ctx)
+{
+	struct db *db = ctx;
+
+	db->wait(db->wait_ctx, db->dir);
+}
+
+/* LMDB waits for its turn in a mutex, without a limit and without a word. */
+static int
+begin_writing(struct db *db, MDB_txn **txn)
+{
+	struct reminder *reminder =
+	    db->wait != NULL ? reminder_start(LIMIT_WAIT_MS, tell_wait, db) : NULL;
+	int rc = mdb_txn_begin(db->environment->env, NULL, 0, txn);
+
+	reminder_stop(reminder);
+	return rc;
+}
+
 int
 db_begin(struct db *db, bool write, struct db_txn **out, struct err *err)
 {
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(db->environment->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+	int rc = write ? begin_writing(db, &txn)
+		       : mdb_txn_begin(db->environment->env, NULL, MDB_RDONLY, &txn);
 
 	*out = NULL;
 	if (rc != 0)
@@ -541,6 +592,12 @@ db_begin(struct db *db, bool write, struct db_txn **out, struct err *err)
 	return 0;
 }
 
+uint64_t
+db_txn_number(const struct db_txn *txn)
+{
+	return mdb_txn_id(txn->txn);
+}
+
 int
 db_commit(struct db_txn **txn, struct err *err)
 {
@@ -548,7 +605,6 @@ db_commit(struct db_txn **txn, struct err *err)
 
 	if (rc != 0)
 		rc = fail((*txn)->db->dir, rc, "cannot be committed", err);
-	buf_finish(&(*txn)->value);
 	free(*txn);
 	*txn = NULL;
 	return rc;
@@ -560,7 +616,6 @@ db_abort(struct db_txn **txn)
 	if (txn == NULL || *txn == NULL)
 		return;
 	mdb_txn_abort((*txn)->txn);
-	buf_finish(&(*txn)->value);
 	free(*txn);
 	*txn = NULL;
 }
@@ -579,24 +634,38 @@ db_get(struct db_txn *txn, enum db_table table, const struct key *key, struct db
 	return unseal(txn, table, &k, &v, value, err);
 }
 
-int
-db_put(struct db_txn *txn, enum db_table table, const struct key *key, const void *value,
-    size_t len, enum db_put how, struct err *err)
+/* What is put is written into the page itself, its checksum behind it. */
+static int
+put_done(struct db_txn *txn, enum db_table table, int rc, const struct key *key, const void *value,
+    size_t len, MDB_val *room, struct err *err)
 {
-	MDB_val k = val_of(key), v;
-	int rc;
-
-	buf_clear(&txn->value);
-	buf_append(&txn->value, value, len);
-	buf_append_u64le(&txn->value, hash_checksum(key->bytes, key->len, value, len));
-	v = (MDB_val){txn->value.len, txn->value.data};
-	rc = mdb_put(txn->txn, txn->db->environment->dbi[table], &k, &v,
-	    how == DB_PUT_LAST ? MDB_APPEND : 0);
 	if (rc == MDB_KEYEXIST)
 		return err_set(err, ERR_DAMAGED,
 		    "%s: sub-database %s: its numbers are not in order", txn->db->dir,
 		    table_names[table]);
-	return rc == 0 ? 0 : fail(txn->db->dir, rc, table_names[table], err);
+	if (rc != 0)
+		return fail(txn->db->dir, rc, table_names[table], err);
+	if (len > 0)
+		memcpy(room->mv_data, value, len);
+	write_u64le(
+	    (uint8_t *)room->mv_data + len, hash_checksum(key->bytes, key->len, value, len));
+	return 0;
+}
+
+static unsigned
+put_flags(enum db_put how)
+{
+	return MDB_RESERVE | (how == DB_PUT_LAST ? MDB_APPEND : 0);
+}
+
+int
+db_put(struct db_txn *txn, enum db_table table, const struct key *key, const void *value,
+    size_t len, enum db_put how, struct err *err)
+{
+	MDB_val k = val_of(key), v = {len + CHECKSUM_LEN, NULL};
+	int rc = mdb_put(txn->txn, txn->db->environment->dbi[table], &k, &v, put_flags(how));
+
+	return put_done(txn, table, rc, key, value, len, &v, err);
 }
 
 int
@@ -648,6 +717,25 @@ cursor_get(struct db_cursor *c, MDB_cursor_op op, MDB_val *k, struct db_bytes *k
 		return fail(c->txn->db->dir, rc, table_names[c->table], err);
 	*key = (struct db_bytes){k->mv_data, k->mv_size};
 	return unseal(c->txn, c->table, k, &v, value, err);
+}
+
+int
+db_cursor_get(struct db_cursor *c, const struct key *key, struct db_bytes *value, struct err *err)
+{
+	struct db_bytes found;
+	MDB_val k = val_of(key);
+
+	return cursor_get(c, MDB_SET_KEY, &k, &found, value, err);
+}
+
+int
+db_cursor_put(struct db_cursor *c, const struct key *key, const void *value, size_t len,
+    enum db_put how, struct err *err)
+{
+	MDB_val k = val_of(key), v = {len + CHECKSUM_LEN, NULL};
+	int rc = mdb_cursor_put(c->cursor, &k, &v, put_flags(how));
+
+	return put_done(c->txn, c->table, rc, key, value, len, &v, err);
 }
 
 int

@@ -38,7 +38,9 @@ enum db_table {
 	DB_CHAIN,
 	DB_CERT,
 	DB_CERT_ID,
+	DB_DICTIONARY,
 	DB_DAY,
+	DB_DAY_LAST,
 	DB_DATE,
 	DB_JOURNAL,
 	DB_TABLE_N
@@ -60,7 +62,13 @@ struct db_bytes {
 int db_open(struct db **db, const char *dir, bool write, struct err *err);
 void db_close(struct db *db); /* accepts NULL */
 
+/* One that writes waits for its turn; if that takes longer than LIMIT_WAIT_MS, `wait` is called
+ * once, from another thread. NULL: nothing is told. */
+void db_on_wait(struct db *db, void (*wait)(void *ctx, const char *dir), void *ctx);
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err);
+/* Of a reading one: of the commit that it sees, of a writing one: of the next. One more a commit,
+ * whoever made it. */
+uint64_t db_txn_number(const struct db_txn *txn);
 int db_commit(struct db_txn **txn, struct err *err); /* ends it, also on error */
 void db_abort(struct db_txn **txn);		     /* accepts NULL, and a NULL in it */
 
@@ -76,6 +84,12 @@ int db_delete(struct db_txn *txn, enum db_table table, const struct key *key, st
  * key and value, or 0 where there is no more. */
 struct db_cursor *db_cursor_open(struct db_txn *txn, enum db_table table, struct err *err);
 void db_cursor_close(struct db_cursor *cursor); /* accepts NULL */
+
+/* Exactly this key, as db_get() and db_put(); quicker where keys come in order. */
+int db_cursor_get(
+    struct db_cursor *cursor, const struct key *key, struct db_bytes *value, struct err *err);
+int db_cursor_put(struct db_cursor *cursor, const struct key *key, const void *value, size_t len,
+    enum db_put how, struct err *err);
 
 enum db_move { DB_FIRST, DB_LAST, DB_NEXT, DB_PREV };
 

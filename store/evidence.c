@@ -244,8 +244,9 @@ evidence_set_chain(struct evidence *e, const void *names, size_t n)
 	e->chain_n = n;
 }
 
-void
-evidence_encode(struct buf *out, const struct evidence *e)
+/* All but the chain. */
+static void
+encode_members(struct buf *out, const struct evidence *e)
 {
 	size_t i = 0;
 
@@ -266,11 +267,25 @@ evidence_encode(struct buf *out, const struct evidence *e)
 	members_put_list(out, TAG_EHLO, e->ehlo, e->ehlo_n);
 	for (; i < TEXT_COUNT; i++)
 		members_put_text(out, texts[i].tag, *text_slot(e, i));
+}
+
+void
+evidence_encode(struct buf *out, const struct evidence *e)
+{
+	encode_members(out, e);
 	if (e->chain_n > 0) {
 		struct hash id = hash_chain(e->chain, e->chain_n);
 
 		members_put(out, TAG_CHAIN, id.bytes, HASH_LEN);
 	}
+}
+
+void
+evidence_encode_shown(struct buf *out, const struct evidence *e)
+{
+	encode_members(out, e);
+	if (e->chain_n > 0)
+		members_put(out, TAG_CHAIN, e->chain, e->chain_n * HASH_LEN);
 }
 
 static bool

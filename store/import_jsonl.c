@@ -32,15 +32,16 @@ static int
 commit(struct importer *im, struct err *err)
 {
 	struct import_counts *p = &im->pending, *c = im->counts;
+	struct store_commit added;
 	int rc;
 
 	if (im->batch == NULL)
 		return 0;
-	if ((rc = store_batch_commit(&im->batch, NULL, err)) == 0) {
-		c->observations += p->observations;
-		c->dns_answers += p->dns_answers;
+	if ((rc = store_batch_commit(&im->batch, &added, err)) == 0) {
+		c->observations += added.observations;
+		c->dns_answers += added.dns_answers;
 		c->certificates += p->certificates;
-		c->repeated += p->repeated;
+		c->repeated += p->repeated + added.repeated;
 		c->incomplete += p->incomplete;
 	}
 	*p = (struct import_counts){0};
@@ -59,18 +60,16 @@ add(struct importer *im, const struct json_record *record, struct err *err)
 		rc = store_batch_certificate(
 		    im->batch, record->der.data, record->der.len, NULL, err);
 		im->pending.certificates += rc > 0;
+		im->pending.repeated += rc == 0;
 		break;
 	case JSON_RECORD_DNS:
 		rc = store_batch_dns(im->batch, &record->series, &record->answer, err);
-		im->pending.dns_answers += rc > 0;
 		break;
 	default:
 		rc = store_batch_observation(
 		    im->batch, &record->series, &record->observation, &unknown, err);
-		im->pending.observations += rc > 0;
 		im->pending.incomplete += unknown > 0;
 	}
-	im->pending.repeated += rc == 0;
 	return rc < 0 ? rc : 0;
 }
 

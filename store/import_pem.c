@@ -51,11 +51,8 @@ add_chain(struct store_batch *batch, const struct chain *chain, const struct ser
 	    .sni_sent = sni_sent,
 	    .chain = names,
 	    .chain_n = chain->n};
-	if (rc >= 0) {
+	if (rc >= 0)
 		rc = store_batch_observation(batch, series, &o, NULL, err);
-		counts->observations += rc > 0;
-		counts->repeated += rc == 0;
-	}
 	free(names);
 	return rc < 0 ? rc : 0;
 }
@@ -77,6 +74,7 @@ import_pem(struct store *store, const char *path, const struct series *series, c
     struct err *err)
 {
 	struct store_batch *batch = NULL;
+	struct store_commit commit;
 	struct import_counts added = *counts;
 	struct chain *chain;
 	struct buf file = {0};
@@ -98,9 +96,12 @@ import_pem(struct store *store, const char *path, const struct series *series, c
 		if (rc == 0)
 			rc = add_chain(batch, chain, series, sni_sent, time_ms, &added, err);
 		if (rc == 0)
-			rc = store_batch_commit(&batch, NULL, err);
-		if (rc == 0)
+			rc = store_batch_commit(&batch, &commit, err);
+		if (rc == 0) {
 			*counts = added;
+			counts->observations += commit.observations;
+			counts->repeated += commit.repeated;
+		}
 		store_batch_abort(&batch);
 	}
 	buf_finish(&chain->ders);

@@ -5,6 +5,8 @@
 #include "mem.h"
 #include "store_view.h"
 
+#define FORM 1
+
 struct journal_walk {
 	struct store_view *view;
 	struct db_cursor *cursor;
@@ -17,6 +19,7 @@ journal_encode(struct buf *out, int64_t committed_ms, const struct journal_entry
 {
 	struct journal_entry last = {0};
 
+	buf_append_byte(out, FORM);
 	buf_append_u64le(out, (uint64_t)committed_ms);
 	buf_append_varint(out, n);
 	for (size_t i = 0; i < n; i++) {
@@ -31,11 +34,12 @@ journal_decode(const void *p, size_t len, int64_t *committed_ms, struct buf *ent
 {
 	struct reader r = reader_of(p, len);
 	struct journal_entry entry = {0};
+	uint8_t form = reader_byte(&r);
 	uint64_t n;
 
 	*committed_ms = (int64_t)reader_u64le(&r);
 	n = reader_varint(&r);
-	if (n > reader_left(&r) / 2)
+	if (form != FORM || n > reader_left(&r) / 2)
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		int64_t series = unzigzag(reader_varint(&r)), delta = unzigzag(reader_varint(&r));

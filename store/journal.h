@@ -1,7 +1,8 @@
 /*
- * journal: the record of a commit: its time as ms u64le, the number of its entries as a varint,
- * then for each, in order of arrival, the difference of its series' number and of its time to the
- * one before (of the first: to 0), zigzag varints. The walk over the journal is in store.h.
+ * journal: the record of a commit: form u8, 1; its time as ms u64le, the number of its entries as a
+ * varint, then for each, in order of arrival, the difference of its series' number and of its time
+ * to the one before (of the first: to 0), zigzag varints: 2 or 3 octets where series are probed in
+ * their order. The walk over the journal is in store.h.
  */
 #ifndef MX509_JOURNAL_H
 #define MX509_JOURNAL_H

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define DAY_BIAS (INT64_C(1) << 31)
+
 
 static void
 add(struct key *key, const void *p, size_t len)
@@ -105,7 +105,7 @@ key_day(struct key *key, uint32_t series, int64_t day, uint16_t chunk)
 {
 	key->len = 0;
 	add_be(key, series, 4);
-	add_be(key, (uint64_t)(day + DAY_BIAS), 4);
+	add_be(key, (uint64_t)(day + KEY_DAY_BIAS), 4);
 	add_be(key, chunk, 2);
 }
 
@@ -113,7 +113,7 @@ void
 key_date(struct key *key, int64_t day, uint32_t series)
 {
 	key->len = 0;
-	add_be(key, (uint64_t)(day + DAY_BIAS), 4);
+	add_be(key, (uint64_t)(day + KEY_DAY_BIAS), 4);
 	add_be(key, series, 4);
 }
 
@@ -154,7 +154,7 @@ key_parse_day(const void *key, size_t len, uint32_t *series, int64_t *day, uint1
 	struct reader r = reader_of(key, len);
 
 	*series = reader_u32be(&r);
-	*day = (int64_t)reader_u32be(&r) - DAY_BIAS;
+	*day = (int64_t)reader_u32be(&r) - KEY_DAY_BIAS;
 	*chunk = reader_u16be(&r);
 	return !r.failed && reader_left(&r) == 0;
 }
@@ -164,7 +164,7 @@ key_parse_date(const void *key, size_t len, int64_t *day, uint32_t *series)
 {
 	struct reader r = reader_of(key, len);
 
-	*day = (int64_t)reader_u32be(&r) - DAY_BIAS;
+	*day = (int64_t)reader_u32be(&r) - KEY_DAY_BIAS;
 	*series = reader_u32be(&r);
 	return !r.failed && reader_left(&r) == 0;
 }

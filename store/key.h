@@ -36,7 +36,8 @@ void key_number(struct key *key, uint32_t number);
 void key_sequence(struct key *key, uint64_t sequence);
 void key_hash(struct key *key, const struct hash *hash);
 
-/* Day: days since 1970-01-01; 2^31 is added, so that days before it sort. */
+/* Day: days since 1970-01-01; KEY_DAY_BIAS is added, so that days before it sort. */
+#define KEY_DAY_BIAS (INT64_C(1) << 31)
 void key_day(struct key *key, uint32_t series, int64_t day, uint16_t chunk);
 void key_date(struct key *key, int64_t day, uint32_t series);
 

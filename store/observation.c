@@ -10,7 +10,7 @@ observation_time_valid(int64_t time_ms)
 }
 
 int
-observation_valid(
+observation_fits(
     const struct series *series, const struct observation *observation, struct err *err)
 {
 	const struct evidence *e = &observation->evidence;
@@ -25,5 +25,14 @@ observation_valid(
 		    sni_name(series->sni));
 	if (e->domain != NULL && e->domain[0] == '\0' && series->sni != SNI_NEXTHOP)
 		return err_set(err, ERR_INPUT, "domain: empty");
-	return evidence_valid(e, err);
+	return 0;
+}
+
+int
+observation_valid(
+    const struct series *series, const struct observation *observation, struct err *err)
+{
+	int rc = observation_fits(series, observation, err);
+
+	return rc != 0 ? rc : evidence_valid(&observation->evidence, err);
 }

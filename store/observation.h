@@ -36,6 +36,10 @@ struct observation {
 int observation_valid(
     const struct series *series, const struct observation *observation, struct err *err);
 
+/* The same of all but the evidence by itself (evidence_valid()). */
+int observation_fits(
+    const struct series *series, const struct observation *observation, struct err *err);
+
 /* Whether it is a time of clock.h: years 1 to 9999. */
 bool observation_time_valid(int64_t time_ms);
 

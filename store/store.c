@@ -41,6 +41,7 @@ store_open(struct store **out, const char *dir, enum store_mode mode, struct err
 	store->db = db;
 	store->dir = mem_strdup(dir);
 	store->mode = mode;
+	store->codec = certificate_codec_create();
 	*out = store;
 	return 0;
 }
@@ -51,8 +52,18 @@ store_close(struct store *store)
 	if (store == NULL)
 		return;
 	db_close(store->db);
+	certificate_codec_destroy(store->codec);
+	cache_destroy(store->known.series);
+	cache_destroy(store->known.evidence);
+	cache_destroy(store->known.certificates);
 	free(store->dir);
 	free(store);
+}
+
+void
+store_on_wait(struct store *store, void (*wait)(void *ctx, const char *dir), void *ctx)
+{
+	db_on_wait(store->db, wait, ctx);
 }
 
 const char *
@@ -191,30 +202,23 @@ store_number(struct db_txn *txn, enum db_table table, const struct key *key, uin
 }
 
 int
-store_certificate_record(struct db_txn *txn, const struct hash *name, enum store_codec *codec,
-    struct db_bytes *bytes, struct err *err)
+store_certificate_record(struct db_txn *txn, const struct hash *name, uint32_t *number,
+    struct db_bytes *value, struct err *err)
 {
 	char hex[2 * HASH_LEN + 1];
-	struct db_bytes value;
-	uint32_t number;
 	struct key key;
 	int rc;
 
 	key_hash(&key, name);
-	if ((rc = store_number(txn, DB_CERT_ID, &key, &number, err)) <= 0)
+	if ((rc = store_number(txn, DB_CERT_ID, &key, number, err)) <= 0)
 		return rc;
-	key_number(&key, number);
-	if ((rc = db_get(txn, DB_CERT, &key, &value, err)) < 0)
+	key_number(&key, *number);
+	if ((rc = db_get(txn, DB_CERT, &key, value, err)) != 0)
 		return rc;
-	if (rc == 0 || value.len < HASH_LEN + 1 || memcmp(value.p, name->bytes, HASH_LEN) != 0) {
-		hash_hex(name, hex);
-		return err_set(err, ERR_DAMAGED,
-		    "damaged: sub-database cert does not hold %s under its number %u", hex,
-		    (unsigned)number);
-	}
-	*codec = value.p[HASH_LEN];
-	*bytes = (struct db_bytes){value.p + HASH_LEN + 1, value.len - HASH_LEN - 1};
-	return 1;
+	hash_hex(name, hex);
+	return err_set(err, ERR_DAMAGED,
+	    "damaged: sub-database cert does not hold sha256:%s under its number %u", hex,
+	    (unsigned)*number);
 }
 
 int
@@ -222,10 +226,11 @@ store_certificate(
     struct store_view *view, const struct hash *name, struct buf *der, struct err *err)
 {
 	char hex[2 * HASH_LEN + 1];
-	enum store_codec codec;
-	struct db_bytes bytes;
+	struct db_bytes value;
+	struct err why = {0};
 	struct hash found;
-	int rc = store_certificate_record(view->txn, name, &codec, &bytes, err);
+	uint32_t number;
+	int rc = store_certificate_record(view->txn, name, &number, &value, err);
 
 	buf_clear(der);
 	hash_hex(name, hex);
@@ -234,21 +239,21 @@ store_certificate(
 	if (rc == 0)
 		return err_set(
 		    err, ERR_NOT_FOUND, "%s: no certificate sha256:%s", view->store->dir, hex);
-	if (codec == CODEC_NAME)
+	rc = certificate_decode(view->store->codec, view->txn, &value, der, &why);
+	if (rc == 0) {
+		buf_clear(der);
 		return err_set(err, ERR_NOT_FOUND,
 		    "%s: certificate sha256:%s is known by name only; nobody has brought its DER",
 		    view->store->dir, hex);
-	if (codec != CODEC_RAW)
-		return err_set(err, ERR_FORMAT,
-		    "%s: certificate sha256:%s is compressed in a way (%d) that this version "
-		    "cannot read",
-		    view->store->dir, hex, (int)codec);
-	found = hash_sha256(bytes.p, bytes.len);
-	if (hash_compare(&found, name) != 0)
-		return err_set(err, ERR_DAMAGED, "%s: damaged: the bytes of certificate sha256:%s",
-		    view->store->dir, hex);
-	buf_append(der, bytes.p, bytes.len);
-	return 0;
+	}
+	if (rc > 0) {
+		found = hash_sha256(der->data, der->len);
+		if (hash_compare(&found, name) == 0)
+			return 0;
+		rc = err_set(&why, ERR_DAMAGED, "damaged: its bytes have another hash");
+	}
+	buf_clear(der);
+	return err_set(err, rc, "%s: certificate sha256:%s: %s", view->store->dir, hex, why.text);
 }
 
 int

@@ -37,6 +37,9 @@ enum store_mode {
 /* *store is NULL on error. A directory that is no store, or one of another version, is
  * ERR_FORMAT; a missing one, to be read, ERR_NOT_FOUND. Slots of dead readers are cleared. */
 int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err);
+/* A batch waits for its turn where another writer is at work; when that has taken a second, `wait`
+ * is called, once a wait, from another thread. Not told by default. */
+void store_on_wait(struct store *store, void (*wait)(void *ctx, const char *dir), void *ctx);
 void store_close(struct store *store); /* accepts NULL; views and batches must be closed before */
 const char *store_dir(const struct store *store);
 
@@ -57,20 +60,30 @@ int store_batch_begin(struct store *store, struct store_batch **batch, struct er
 int store_batch_certificate(
     struct store_batch *batch, const void *der, size_t len, struct hash *name, struct err *err);
 
-/* 1: new; 0: one that is equal in every member was there. Certificates of the chain that the
- * store does not hold are remembered as known by name only (store_certificate: ERR_NOT_FOUND);
- * *unknown, if not NULL, grows by their number. Any order of times is right; what comes late
- * lands where its time says. */
+/* 1 if the store, or the batch, holds the DER of this name: it need not be given again. */
+int store_batch_has_certificate(
+    struct store_batch *batch, const struct hash *name, struct err *err);
+
+/* 0: taken. Whether it is new, or one that is equal in every member is there, is known when the
+ * batch is committed. Certificates of the chain that the store does not hold are remembered as
+ * known by name only (store_certificate: ERR_NOT_FOUND); *unknown, if not NULL, grows by their
+ * number. Any order of times is right; what comes late lands where its time says. */
 int store_batch_observation(struct store_batch *batch, const struct series *series,
     const struct observation *observation, size_t *unknown, struct err *err);
 int store_batch_dns(struct store_batch *batch, const struct series *series,
     const struct dns_answer *answer, struct err *err);
 
-size_t store_batch_len(const struct store_batch *batch); /* observations and DNS, new ones */
+size_t store_batch_len(const struct store_batch *batch); /* observations and DNS taken */
 
-/* Makes it durable and frees it; *sequence (may be NULL) is the commit's number in the journal,
- * or that of the last commit where nothing was new. On error it is freed and nothing stored. */
-int store_batch_commit(struct store_batch **batch, uint64_t *sequence, struct err *err);
+struct store_commit {
+	uint64_t sequence; /* in the journal; that of the last commit where nothing was new */
+	uint64_t observations, dns_answers; /* new ones */
+	uint64_t repeated;		    /* that were there, or twice in the batch */
+};
+
+/* Makes it durable and frees it. *commit may be NULL. On error the batch is freed too and nothing
+ * of it is stored. */
+int store_batch_commit(struct store_batch **batch, struct store_commit *commit, struct err *err);
 void store_batch_abort(struct store_batch **batch); /* accepts NULL, and a NULL in it */
 
 /* ---- reading: one consistent state ------------------------------------------------------- */

@@ -11,12 +11,12 @@
 struct store_batch {
 	struct store *store;
 	struct db_txn *txn;
-	struct day_writer days;
 	struct err err; /* the first trouble with the store */
-	struct buf scratch, entries;
-	size_t entry_n;
+	struct buf shown, scratch;
+	struct day_arrival *arrivals; /* in order of arrival */
+	size_t n, cap;
 	uint64_t next[DB_TABLE_N]; /* of the tables that number their records */
-	bool changed;
+	bool certificates, changed;
 };
 
 /* Trouble with the store spoils the batch; a record that is refused for what it is does not. */
@@ -29,6 +29,8 @@ trouble(struct store_batch *batch, struct err *err)
 		err_set(e, ERR_SYSTEM, "%s: trouble without a name", batch->store->dir);
 	return err_set(err, e->code, "%s", e->text);
 }
+
+/* ---- the beginning -------------------------------------------------------------------------- */
 
 static int
 first_free(struct store_batch *batch, enum db_table table)
@@ -49,6 +51,34 @@ first_free(struct store_batch *batch, enum db_table table)
 	return rc < 0 ? rc : 0;
 }
 
+static void
+forget(struct store *store)
+{
+	struct store_known *known = &store->known;
+
+	cache_clear(known->series);
+	cache_clear(known->evidence);
+	cache_clear(known->certificates);
+	certificate_codec_forget(store->codec);
+	known->as_of = 0;
+}
+
+/* What is known from the batch before holds if nobody has written since. */
+static void
+take_known(struct store *store, uint64_t number)
+{
+	struct store_known *known = &store->known;
+
+	if (known->series == NULL) {
+		known->series = cache_create(LIMIT_CACHE_SERIES);
+		known->evidence = cache_create(LIMIT_CACHE_EVIDENCE);
+		known->certificates = cache_create(LIMIT_CACHE_CERTIFICATE);
+	}
+	if (known->as_of != 0 && known->as_of + 1 != number)
+		forget(store);
+	known->as_of = 0; /* until the batch is committed */
+}
+
 int
 store_batch_begin(struct store *store, struct store_batch **out, struct err *err)
 {
@@ -62,7 +92,7 @@ store_batch_begin(struct store *store, struct store_batch **out, struct err *err
 	batch->store = store;
 	rc = db_begin(store->db, true, &batch->txn, &batch->err);
 	if (rc == 0)
-		rc = day_write_init(&batch->days, batch->txn, &batch->err);
+		take_known(store, db_txn_number(batch->txn));
 	if (rc == 0)
 		rc = first_free(batch, DB_SERIES);
 	if (rc == 0)
@@ -105,32 +135,46 @@ put_index(struct store_batch *batch, enum db_table table, const struct key *key,
 
 /* ---- certificates and chains ---------------------------------------------------------------- */
 
-/* A new record under its own number, or in place of the one that holds but the name. */
+/* A certificate's state in the store: how it is there, and under which number. */
+enum held { HELD_NOT, HELD_NAME, HELD_DER };
+
 static int
-put_certificate(struct store_batch *batch, const struct hash *name, enum store_codec codec,
-    const void *der, size_t len)
+look_up(struct store_batch *batch, const struct hash *name, enum held *held, uint32_t *number)
 {
-	struct key key, number_key;
-	uint32_t number;
+	struct cache *known = batch->store->known.certificates;
+	struct db_bytes value;
 	int rc;
 
-	buf_clear(&batch->scratch);
-	buf_append(&batch->scratch, name->bytes, HASH_LEN);
-	buf_append_byte(&batch->scratch, (uint8_t)codec);
-	buf_append(&batch->scratch, der, len);
-	key_hash(&key, name);
-	rc = store_number(batch->txn, DB_CERT_ID, &key, &number, &batch->err);
-	if (rc > 0) {
-		key_number(&number_key, number);
+	*held = HELD_DER;
+	if (cache_find(known, name->bytes, HASH_LEN, number))
+		return 0;
+	rc = store_certificate_record(batch->txn, name, number, &value, &batch->err);
+	if (rc < 0)
+		return rc;
+	*held = rc == 0 ? HELD_NOT : certificate_is_name(&value) ? HELD_NAME : HELD_DER;
+	if (*held == HELD_DER)
+		cache_add(known, name->bytes, HASH_LEN, *number);
+	return 0;
+}
+
+/* batch->scratch as a new record under its own number, or in place of one that holds but the
+ * name. */
+static int
+put_certificate(
+    struct store_batch *batch, const struct hash *name, enum held held, uint32_t *number)
+{
+	struct key key;
+	int rc;
+
+	if (held == HELD_NAME) {
+		key_number(&key, *number);
 		batch->changed = true;
-		rc = db_put(batch->txn, DB_CERT, &number_key, batch->scratch.data,
-		    batch->scratch.len, DB_PUT, &batch->err);
-	} else if (rc == 0) {
-		rc = put_numbered(batch, DB_CERT, batch->scratch.data, batch->scratch.len, &number);
-		if (rc == 0)
-			rc = put_index(batch, DB_CERT_ID, &key, number);
+		return db_put(batch->txn, DB_CERT, &key, batch->scratch.data, batch->scratch.len,
+		    DB_PUT, &batch->err);
 	}
-	return rc;
+	rc = put_numbered(batch, DB_CERT, batch->scratch.data, batch->scratch.len, number);
+	key_hash(&key, name);
+	return rc == 0 ? put_index(batch, DB_CERT_ID, &key, *number) : rc;
 }
 
 int
@@ -138,8 +182,8 @@ store_batch_certificate(
     struct store_batch *batch, const void *der, size_t len, struct hash *name, struct err *err)
 {
 	struct hash hash;
-	enum store_codec codec;
-	struct db_bytes bytes;
+	enum held held;
+	uint32_t number;
 	int rc;
 
 	if (batch->err.code != ERR_NONE)
@@ -150,38 +194,60 @@ store_batch_certificate(
 	hash = hash_sha256(der, len);
 	if (name != NULL)
 		*name = hash;
-	rc = store_certificate_record(batch->txn, &hash, &codec, &bytes, &batch->err);
-	if (rc > 0 && codec != CODEC_NAME)
+	if (look_up(batch, &hash, &held, &number) < 0)
+		return trouble(batch, err);
+	if (held == HELD_DER)
 		return 0;
-	if (rc >= 0)
-		rc = put_certificate(batch, &hash, CODEC_RAW, der, len);
-	return rc < 0 ? trouble(batch, err) : 1;
+	buf_clear(&batch->scratch);
+	rc = certificate_encode(
+	    batch->store->codec, batch->txn, &batch->scratch, der, len, &batch->err);
+	if (rc == 0)
+		rc = put_certificate(batch, &hash, held, &number);
+	if (rc < 0)
+		return trouble(batch, err);
+	cache_add(batch->store->known.certificates, hash.bytes, HASH_LEN, number);
+	batch->certificates = true;
+	return 1;
+}
+
+int
+store_batch_has_certificate(struct store_batch *batch, const struct hash *name, struct err *err)
+{
+	enum held held;
+	uint32_t number;
+
+	if (batch->err.code != ERR_NONE || look_up(batch, name, &held, &number) < 0)
+		return trouble(batch, err);
+	return held == HELD_DER;
 }
 
 /* Those of the chain that nobody has brought; unheard-of ones are remembered. */
 static int
 count_unknown(struct store_batch *batch, const struct hash *chain, size_t n, size_t *unknown)
 {
-	enum store_codec codec;
-	struct db_bytes bytes;
+	enum held held;
+	uint32_t number;
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
-		rc = store_certificate_record(batch->txn, &chain[i], &codec, &bytes, &batch->err);
-		if (rc < 0)
+		if ((rc = look_up(batch, &chain[i], &held, &number)) < 0)
 			return rc;
-		if (rc > 0 && codec != CODEC_NAME)
+		if (held == HELD_DER)
 			continue;
 		if (unknown != NULL)
 			++*unknown;
-		if (rc == 0 && (rc = put_certificate(batch, &chain[i], CODEC_NAME, NULL, 0)) < 0)
+		if (held == HELD_NAME)
+			continue;
+		buf_clear(&batch->scratch);
+		certificate_encode_name(&batch->scratch, &chain[i]);
+		if ((rc = put_certificate(batch, &chain[i], held, &number)) < 0)
 			return rc;
 	}
 	return 0;
 }
 
 static int
-put_chain(struct store_batch *batch, const struct hash *chain, size_t n, size_t *unknown)
+put_chain(struct store_batch *batch, const struct hash *chain, size_t n)
 {
 	struct hash id = hash_chain(chain, n);
 	struct db_bytes value;
@@ -189,21 +255,15 @@ put_chain(struct store_batch *batch, const struct hash *chain, size_t n, size_t 
 	int rc;
 
 	key_hash(&key, &id);
-	if ((rc = db_get(batch->txn, DB_CHAIN, &key, &value, &batch->err)) < 0)
-		return rc;
-	if (rc > 0 && unknown == NULL)
-		return 0;
-	if (rc == 0) {
-		batch->changed = true;
-		rc = db_put(batch->txn, DB_CHAIN, &key, chain, n * HASH_LEN, DB_PUT, &batch->err);
-		if (rc < 0)
-			return rc;
-	}
-	return count_unknown(batch, chain, n, unknown);
+	if ((rc = db_get(batch->txn, DB_CHAIN, &key, &value, &batch->err)) != 0)
+		return rc < 0 ? rc : 0;
+	batch->changed = true;
+	return db_put(batch->txn, DB_CHAIN, &key, chain, n * HASH_LEN, DB_PUT, &batch->err);
 }
 
 /* ---- series and evidence -------------------------------------------------------------------- */
 
+/* The series in batch->scratch as series_encode() writes it. */
 static int
 intern_series(struct store_batch *batch, const struct series *series, uint32_t *number)
 {
@@ -212,21 +272,23 @@ intern_series(struct store_batch *batch, const struct series *series, uint32_t *
 
 	key_series(&key, series);
 	rc = store_number(batch->txn, DB_SERIES_KEY, &key, number, &batch->err);
-	if (rc != 0)
-		return rc;
-	buf_clear(&batch->scratch);
-	series_encode(&batch->scratch, series);
-	rc = put_numbered(batch, DB_SERIES, batch->scratch.data, batch->scratch.len, number);
-	if (rc == 0)
-		rc = put_index(batch, DB_SERIES_KEY, &key, *number);
-	if (rc == 0 && series->kind == SERIES_PROBE) {
-		key_address_series(&key, &series->address, series->port, *number);
-		rc = db_put(batch->txn, DB_BY_ADDRESS, &key, NULL, 0, DB_PUT, &batch->err);
+	if (rc == 0) {
+		rc =
+		    put_numbered(batch, DB_SERIES, batch->scratch.data, batch->scratch.len, number);
+		if (rc == 0)
+			rc = put_index(batch, DB_SERIES_KEY, &key, *number);
+		if (rc == 0 && series->kind == SERIES_PROBE) {
+			key_address_series(&key, &series->address, series->port, *number);
+			rc = db_put(batch->txn, DB_BY_ADDRESS, &key, NULL, 0, DB_PUT, &batch->err);
+		}
 	}
-	return rc;
+	if (rc >= 0)
+		cache_add(
+		    batch->store->known.series, batch->scratch.data, batch->scratch.len, *number);
+	return rc < 0 ? rc : 0;
 }
 
-/* The canonical bytes are in batch->scratch. */
+/* Canonical bytes in batch->scratch, what the cache knows them by in batch->shown. */
 static int
 intern_evidence(struct store_batch *batch, uint32_t *number)
 {
@@ -236,34 +298,74 @@ intern_evidence(struct store_batch *batch, uint32_t *number)
 
 	key_hash(&key, &id);
 	rc = store_number(batch->txn, DB_EVIDENCE_ID, &key, number, &batch->err);
-	if (rc != 0)
-		return rc;
-	rc = put_numbered(batch, DB_EVIDENCE, batch->scratch.data, batch->scratch.len, number);
-	return rc == 0 ? put_index(batch, DB_EVIDENCE_ID, &key, *number) : rc;
+	if (rc == 0) {
+		rc = put_numbered(
+		    batch, DB_EVIDENCE, batch->scratch.data, batch->scratch.len, number);
+		if (rc == 0)
+			rc = put_index(batch, DB_EVIDENCE_ID, &key, *number);
+	}
+	if (rc >= 0)
+		cache_add(
+		    batch->store->known.evidence, batch->shown.data, batch->shown.len, *number);
+	return rc < 0 ? rc : 0;
 }
 
-static int
-put_sighting(struct store_batch *batch, uint32_t series, enum series_kind kind,
-    const struct sighting *sighting)
+/* What is known was found valid when it came first. A value that its octet cannot hold would pass
+ * for another's. */
+static bool
+find_series(struct store_batch *batch, const struct series *s, uint32_t *number)
 {
-	struct journal_entry entry = {series, sighting->time_ms};
-	int rc = day_write(&batch->days, series, kind, sighting, &batch->err);
+	buf_clear(&batch->scratch);
+	series_encode(&batch->scratch, s);
+	return (unsigned)s->sni < SNI_N && (unsigned)s->offer < OFFER_N &&
+	       cache_find(
+		   batch->store->known.series, batch->scratch.data, batch->scratch.len, number);
+}
 
-	if (rc > 0) {
-		buf_append(&batch->entries, &entry, sizeof(entry));
-		batch->entry_n++;
-		batch->changed = true;
-	}
-	return rc;
+static bool
+find_evidence(struct store_batch *batch, const struct evidence *e, uint32_t *number)
+{
+	buf_clear(&batch->shown);
+	evidence_encode_shown(&batch->shown, e);
+	return e->tls_alert >= -1 && cache_find(batch->store->known.evidence, batch->shown.data,
+					 batch->shown.len, number);
 }
 
 static int
 has_room(const struct store_batch *batch, struct err *err)
 {
-	return batch->entry_n < LIMIT_BATCH
+	return batch->n < LIMIT_BATCH
 		   ? 0
 		   : err_set(err, ERR_LIMIT, "a batch of more than %d observations; commit before",
 			 LIMIT_BATCH);
+}
+
+static void
+arrive(struct store_batch *batch, const struct day_arrival *arrival)
+{
+	if (batch->n == batch->cap) {
+		batch->cap = batch->cap > 0 ? 2 * batch->cap : 64;
+		batch->arrivals = mem_grow(batch->arrivals, batch->cap, sizeof(*batch->arrivals));
+	}
+	batch->arrivals[batch->n++] = *arrival;
+}
+
+/* Evidence and its chain; `known` says that both are there. */
+static int
+put_evidence(struct store_batch *batch, const struct evidence *e, bool known, size_t *unknown,
+    uint32_t *number)
+{
+	int rc = 0;
+
+	if (e->chain_n > 0 && !known)
+		rc = put_chain(batch, e->chain, e->chain_n);
+	if (rc == 0 && e->chain_n > 0 && (!known || unknown != NULL))
+		rc = count_unknown(batch, e->chain, e->chain_n, unknown);
+	if (rc != 0 || known)
+		return rc;
+	buf_clear(&batch->scratch);
+	evidence_encode(&batch->scratch, e);
+	return intern_evidence(batch, number);
 }
 
 int
@@ -271,39 +373,39 @@ store_batch_observation(struct store_batch *batch, const struct series *series,
     const struct observation *observation, size_t *unknown, struct err *err)
 {
 	const struct evidence *e = &observation->evidence;
-	struct sighting sighting = {.time_ms = observation->time_ms};
-	uint32_t number;
+	struct day_arrival arrival = {
+	    .sighting.time_ms = observation->time_ms, .kind = SERIES_PROBE};
+	bool series_known, evidence_known;
 	int rc;
 
 	if (batch->err.code != ERR_NONE)
 		return trouble(batch, err);
 	if (series->kind != SERIES_PROBE)
 		return err_set(err, ERR_INPUT, "kind: an observation needs a series of probes");
-	if ((rc = series_valid(series, err)) != 0 ||
-	    (rc = observation_valid(series, observation, err)) != 0 ||
+	evidence_known = find_evidence(batch, e, &arrival.sighting.evidence);
+	series_known = find_series(batch, series, &arrival.series);
+	if ((!series_known && (rc = series_valid(series, err)) != 0) ||
+	    (rc = observation_fits(series, observation, err)) != 0 ||
+	    (!evidence_known && (rc = evidence_valid(e, err)) != 0) ||
 	    (rc = has_room(batch, err)) != 0)
 		return rc;
-	memcpy(sighting.ms, observation->ms, sizeof(sighting.ms));
-	rc = intern_series(batch, series, &number);
-	if (rc >= 0 && e->chain_n > 0)
-		rc = put_chain(batch, e->chain, e->chain_n, unknown);
-	if (rc >= 0) {
-		buf_clear(&batch->scratch);
-		evidence_encode(&batch->scratch, e);
-		rc = intern_evidence(batch, &sighting.evidence);
-	}
-	if (rc >= 0)
-		rc = put_sighting(batch, number, SERIES_PROBE, &sighting);
-	return rc < 0 ? trouble(batch, err) : rc;
+	rc = series_known ? 0 : intern_series(batch, series, &arrival.series);
+	if (rc == 0)
+		rc = put_evidence(batch, e, evidence_known, unknown, &arrival.sighting.evidence);
+	if (rc != 0)
+		return trouble(batch, err);
+	memcpy(arrival.sighting.ms, observation->ms, sizeof(arrival.sighting.ms));
+	arrive(batch, &arrival);
+	return 0;
 }
 
 int
 store_batch_dns(struct store_batch *batch, const struct series *series,
     const struct dns_answer *answer, struct err *err)
 {
-	struct sighting sighting = {.time_ms = answer->time_ms, .ttl_s = answer->ttl_s};
-	uint32_t number;
-	int rc;
+	struct day_arrival arrival = {
+	    .sighting = {.time_ms = answer->time_ms, .ttl_s = answer->ttl_s}, .kind = SERIES_DNS};
+	int rc = 0;
 
 	if (batch->err.code != ERR_NONE)
 		return trouble(batch, err);
@@ -315,63 +417,106 @@ store_batch_dns(struct store_batch *batch, const struct series *series,
 	    (rc = has_room(batch, err)) != 0)
 		return rc;
 	for (int i = 0; i < MS_N; i++)
-		sighting.ms[i] = -1;
-	rc = intern_series(batch, series, &number);
-	if (rc >= 0) {
+		arrival.sighting.ms[i] = -1;
+	if (!find_series(batch, series, &arrival.series))
+		rc = intern_series(batch, series, &arrival.series);
+	buf_clear(&batch->shown);
+	dns_answer_encode(&batch->shown, answer);
+	if (rc == 0 && !cache_find(batch->store->known.evidence, batch->shown.data,
+			   batch->shown.len, &arrival.sighting.evidence)) {
 		buf_clear(&batch->scratch);
-		dns_answer_encode(&batch->scratch, answer);
-		rc = intern_evidence(batch, &sighting.evidence);
+		buf_append(&batch->scratch, batch->shown.data, batch->shown.len);
+		rc = intern_evidence(batch, &arrival.sighting.evidence);
 	}
-	if (rc >= 0)
-		rc = put_sighting(batch, number, SERIES_DNS, &sighting);
-	return rc < 0 ? trouble(batch, err) : rc;
+	if (rc != 0)
+		return trouble(batch, err);
+	arrive(batch, &arrival);
+	return 0;
 }
 
 size_t
 store_batch_len(const struct store_batch *batch)
 {
-	return batch->entry_n;
+	return batch->n;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Those that are new, in order of arrival. */
+static void
+count(const struct store_batch *batch, struct buf *entries, struct store_commit *commit)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct day_arrival *a = &batch->arrivals[i];
+		struct journal_entry entry = {a->series, a->sighting.time_ms};
+
+		if (!a->added) {
+			commit->repeated++;
+			continue;
+		}
+		*(a->kind == SERIES_DNS ? &commit->dns_answers : &commit->observations) += 1;
+		buf_append(entries, &entry, sizeof(entry));
+	}
+}
+
 static int
-put_journal(struct store_batch *batch, uint64_t *sequence)
+put_journal(struct store_batch *batch, const struct buf *entries, uint64_t *sequence)
 {
 	struct key key;
 	int rc = journal_newest(batch->txn, sequence, &batch->err);
 
-	if (rc != 0 || batch->entry_n == 0)
+	if (rc != 0 || entries->len == 0)
 		return rc;
 	++*sequence;
 	buf_clear(&batch->scratch);
-	journal_encode(
-	    &batch->scratch, clock_now_ms(), (const void *)batch->entries.data, batch->entry_n);
+	journal_encode(&batch->scratch, clock_now_ms(), (const void *)entries->data,
+	    entries->len / sizeof(struct journal_entry));
 	key_sequence(&key, *sequence);
+	batch->changed = true;
 	return db_put(batch->txn, DB_JOURNAL, &key, batch->scratch.data, batch->scratch.len,
 	    DB_PUT_LAST, &batch->err);
 }
 
-int
-store_batch_commit(struct store_batch **handle, uint64_t *sequence, struct err *err)
+static int
+finish(struct store_batch *batch, struct store_commit *commit)
 {
-	struct store_batch *batch = *handle;
-	uint64_t number = 0;
+	struct buf entries = {0};
 	int rc = batch->err.code;
 
 	if (rc == 0)
-		rc = put_journal(batch, &number);
-	day_write_finish(&batch->days);
+		rc = day_write(batch->txn, batch->arrivals, batch->n, &batch->err);
+	if (rc == 0) {
+		count(batch, &entries, commit);
+		rc = put_journal(batch, &entries, &commit->sequence);
+	}
+	if (rc == 0 && batch->certificates)
+		rc = certificate_train_when_due(batch->store->codec, batch->txn, &batch->err);
+	buf_finish(&entries);
+	return rc;
+}
+
+int
+store_batch_commit(struct store_batch **handle, struct store_commit *out, struct err *err)
+{
+	struct store_batch *batch = *handle;
+	struct store_commit commit = {0};
+	uint64_t number = db_txn_number(batch->txn);
+	int rc = finish(batch, &commit);
+
 	if (rc == 0 && batch->changed)
 		rc = db_commit(&batch->txn, &batch->err);
+	else if (rc == 0)
+		number--; /* nothing was written: what is known is right as of the commit before */
+	if (rc == 0)
+		batch->store->known.as_of = number;
 	if (rc == ERR_FULL)
 		rc = err_set(err, rc,
 		    "%s; the batch (%zu observations) is not stored, the corpus is as it was",
-		    batch->err.text, batch->entry_n);
+		    batch->err.text, batch->n);
 	else if (rc != 0)
 		rc = trouble(batch, err);
-	else if (sequence != NULL)
-		*sequence = number;
+	else if (out != NULL)
+		*out = commit;
 	store_batch_abort(handle);
 	return rc;
 }
@@ -383,11 +528,12 @@ store_batch_abort(struct store_batch **handle)
 
 	if (batch == NULL)
 		return;
-	if (batch->days.cursor != NULL)
-		day_write_finish(&batch->days);
 	db_abort(&batch->txn);
+	if (batch->store->known.as_of == 0 && batch->store->known.series != NULL)
+		forget(batch->store);
+	buf_finish(&batch->shown);
 	buf_finish(&batch->scratch);
-	buf_finish(&batch->entries);
+	free(batch->arrivals);
 	free(batch);
 	*handle = NULL;
 }

@@ -123,6 +123,24 @@ number_of(struct check *c, enum db_table table, uint64_t at, const struct db_byt
 	return number;
 }
 
+/* The chunks of a series, one behind the other; what is wrong with one of them is told there. */
+static void
+check_order(struct check *c, uint32_t number, enum series_kind kind)
+{
+	struct sighting s, last = {.time_ms = INT64_MIN};
+	struct timeline t;
+
+	if (timeline_init(&t, c->view, number, kind, INT64_MIN, INT64_MAX, NULL) != 0)
+		return;
+	for (; timeline_next(&t, &s, NULL) > 0; last = s) {
+		if (day_compare(&last, &s) >= 0) {
+			report(c, "series %u: its observations are not in order", (unsigned)number);
+			break;
+		}
+	}
+	timeline_finish(&t);
+}
+
 static void
 check_series(struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
 {
@@ -137,6 +155,7 @@ check_series(struct check *c, uint64_t at, const struct db_bytes *key, const str
 	key_series(&k, &s);
 	if (!is_number_of(c, DB_SERIES_KEY, &k, number))
 		report(c, "series %u (%s) is not in the index of names", (unsigned)number, s.host);
+	check_order(c, number, s.kind);
 	if (s.kind != SERIES_PROBE)
 		return;
 	key_address_series(&k, &s.address, s.port, number);
@@ -257,20 +276,32 @@ check_certificate(
 	struct err found = {0};
 	struct hash name;
 	struct key k;
+	int rc =
+	    certificate_decode(c->view->store->codec, c->view->txn, value, &c->scratch, &found);
 
-	if (value->len < HASH_LEN + 1) {
-		report(c, "certificate %u cannot be read", (unsigned)number);
+	if (rc < 0) {
+		report(c, "certificate %u: %s", (unsigned)number, found.text);
 		return;
 	}
-	memcpy(name.bytes, value->p, HASH_LEN);
+	if (rc == 0)
+		memcpy(name.bytes, c->scratch.data, HASH_LEN);
+	else
+		name = hash_sha256(c->scratch.data, c->scratch.len);
 	hash_hex(&name, hex);
 	key_hash(&k, &name);
 	if (!is_number_of(c, DB_CERT_ID, &k, number))
 		report(c, "certificate %u (sha256:%s) is not in the index of its hashes",
 		    (unsigned)number, hex);
-	else if (value->p[HASH_LEN] != CODEC_NAME &&
-		 store_certificate(c->view, &name, &c->scratch, &found) != 0)
-		report(c, "%s", found.text);
+}
+
+static void
+check_dictionary(
+    struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+{
+	uint32_t number = number_of(c, DB_DICTIONARY, at, key);
+
+	if (!certificate_dictionary_valid(value))
+		report(c, "dictionary %u cannot be read", (unsigned)number);
 }
 
 /* ---- sightings ------------------------------------------------------------------------------ */
@@ -286,24 +317,20 @@ is_evidence_of(struct check *c, enum series_kind kind, uint32_t number)
 
 static void
 check_sightings(struct check *c, uint32_t series, enum series_kind kind, int64_t day,
-    const struct db_bytes *value)
+    const void *chunk, size_t len)
 {
-	struct sighting s = {0}, last = {.time_ms = INT64_MIN};
+	struct sighting s = {0};
 	uint32_t count, last_evidence;
 	struct day_reader r;
 	int64_t last_ms;
 	int rc = -1;
 
-	if (day_summary(value->p, value->len, day, &count, &last_ms, &last_evidence) &&
-	    day_reader_init(&r, kind, day, value->p, value->len)) {
-		for (; (rc = day_next(&r, &s)) > 0; last = s, c->sightings++) {
-			if (day_compare(&last, &s) >= 0)
-				report(c, "series %u: its observations are not in order",
-				    (unsigned)series);
+	if (day_summary(chunk, len, day, &count, &last_ms, &last_evidence) &&
+	    day_reader_init(&r, kind, day, chunk, len)) {
+		for (; (rc = day_next(&r, &s)) > 0; c->sightings++)
 			if (!is_evidence_of(c, kind, s.evidence))
 				report(c, "series %u: shows evidence %u that is not there",
 				    (unsigned)series, (unsigned)s.evidence);
-		}
 		if (rc == 0 && (s.time_ms != last_ms || s.evidence != last_evidence))
 			rc = -1;
 	}
@@ -312,34 +339,72 @@ check_sightings(struct check *c, uint32_t series, enum series_kind kind, int64_t
 }
 
 static void
-check_day(struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+check_chunk(
+    struct check *c, uint32_t series, int64_t day, uint16_t chunk, const void *p, size_t len)
 {
 	struct series s;
+	struct key k;
+
+	if (store_series(c->view, series, &s, NULL) != 0) {
+		report(c, "observations of a series %u that is not there", (unsigned)series);
+		return;
+	}
+	key_day(&k, series, day, chunk - 1);
+	if (chunk > 0 && !is_there(c, DB_DAY, &k))
+		report(c, "series %u: a part of a day's record is missing", (unsigned)series);
+	key_date(&k, day, series);
+	if (!is_there(c, DB_DATE, &k))
+		report(c, "series %u: a day is not in the index of dates", (unsigned)series);
+	check_sightings(c, series, s.kind, day, p, len);
+}
+
+static bool
+get_last(struct check *c, uint32_t series, struct day_last *last)
+{
+	struct db_bytes value;
+	struct key k;
+
+	key_number(&k, series);
+	return db_get(c->view->txn, DB_DAY_LAST, &k, &value, NULL) > 0 &&
+	       day_last_parse(last, value.p, value.len);
+}
+
+static void
+check_day(struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+{
+	struct day_last last;
 	uint32_t series;
 	uint16_t chunk;
 	int64_t day;
-	struct key k;
 
 	if (!key_parse_day(key->p, key->len, &series, &day, &chunk)) {
 		report(c, "sub-database day: a key that is none");
 		return;
 	}
-	if (store_series(c->view, series, &s, NULL) != 0) {
-		report(c, "observations of a series %u that is not there", (unsigned)series);
-		return;
-	}
-	key_day(&k, series, day, chunk - (chunk > 0));
-	if (!is_there(c, DB_DAY, &k))
-		report(c, "series %u: a part of a day's record is missing", (unsigned)series);
-	key_date(&k, day, series);
-	if (!is_there(c, DB_DATE, &k))
-		report(c, "series %u: a day is not in the index of dates", (unsigned)series);
-	check_sightings(c, series, s.kind, day, value);
+	if (!get_last(c, series, &last))
+		report(c, "series %u: its last record is missing", (unsigned)series);
+	else if (day > last.day || (day == last.day && chunk >= last.number))
+		report(c, "series %u: a record stands behind its last one", (unsigned)series);
+	check_chunk(c, series, day, chunk, value->p, value->len);
+}
+
+static void
+check_last(struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+{
+	struct reader r = reader_of(key->p, key->len);
+	uint32_t series = reader_u32be(&r);
+	struct day_last last;
+
+	if (r.failed || reader_left(&r) > 0 || !day_last_parse(&last, value->p, value->len))
+		report(c, "sub-database last: a record that is none");
+	else
+		check_chunk(c, series, last.day, last.number, last.chunk, last.len);
 }
 
 static void
 check_date(struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
 {
+	struct day_last last;
 	uint32_t series;
 	struct key k;
 	int64_t day;
@@ -349,7 +414,8 @@ check_date(struct check *c, uint64_t at, const struct db_bytes *key, const struc
 		return;
 	}
 	key_day(&k, series, day, 0);
-	if (!is_there(c, DB_DAY, &k))
+	if (!is_there(c, DB_DAY, &k) &&
+	    !(get_last(c, series, &last) && last.day == day && last.number == 0))
 		report(c, "the index of dates names a day of series %u that is not there",
 		    (unsigned)series);
 }
@@ -432,7 +498,9 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 	    [DB_CHAIN] = check_chain,
 	    [DB_CERT] = check_certificate,
 	    [DB_CERT_ID] = check_nothing,
+	    [DB_DICTIONARY] = check_dictionary,
 	    [DB_DAY] = check_day,
+	    [DB_DAY_LAST] = check_last,
 	    [DB_DATE] = check_date,
 	    [DB_JOURNAL] = check_journal,
 	};

@@ -67,62 +67,84 @@ count_addresses(struct store_view *view, struct store_figures *f, struct err *er
 	return rc;
 }
 
+/* The kinds of the series, by number: for each of their chunks it is asked. */
 static int
-count_chunk(const struct db_bytes *key, const struct db_bytes *value, enum series_kind kind,
-    struct store_figures *f, bool *any)
+read_kinds(struct store_view *view, struct buf *kinds, struct err *err)
 {
-	struct day_reader r;
-	struct sighting first;
-	uint32_t series, count, evidence;
-	int64_t day, last_ms;
-	uint16_t chunk;
-
-	if (!key_parse_day(key->p, key->len, &series, &day, &chunk) ||
-	    !day_summary(value->p, value->len, day, &count, &last_ms, &evidence))
-		return ERR_DAMAGED;
-	if (kind == SERIES_DNS) {
-		f->dns_answers += count;
-		return 0;
-	}
-	f->observations += count;
-	if (!day_reader_init(&r, kind, day, value->p, value->len) || day_next(&r, &first) < 0)
-		return ERR_DAMAGED;
-	if (!*any || first.time_ms < f->first_ms)
-		f->first_ms = first.time_ms;
-	if (!*any || last_ms > f->last_ms)
-		f->last_ms = last_ms;
-	*any = true;
-	return 0;
-}
-
-static int
-count_observations(struct store_view *view, struct store_figures *f, struct err *err)
-{
-	struct db_cursor *cursor = db_cursor_open(view->txn, DB_DAY, err);
+	struct db_cursor *cursor = db_cursor_open(view->txn, DB_SERIES, err);
 	struct db_bytes key, value;
-	struct series series = {0};
-	int64_t number = -1;
-	struct reader r;
-	bool any = false;
 	int rc;
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
-	while (rc > 0) {
-		r = reader_of(key.p, key.len);
-		if (reader_u32be(&r) != number) {
-			r = reader_of(key.p, key.len);
-			number = reader_u32be(&r);
-			if ((rc = store_series(view, (uint32_t)number, &series, err)) < 0)
-				break;
-		}
-		if (count_chunk(&key, &value, series.kind, f, &any) != 0) {
-			rc = err_set(err, ERR_DAMAGED, "%s: damaged: sub-database day: series %lld",
-			    view->store->dir, (long long)number);
-			break;
-		}
-		rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err);
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err))
+		buf_append_byte(kinds, value.len > 0 ? value.p[0] : 0);
+	db_cursor_close(cursor);
+	return rc;
+}
+
+static bool
+count_chunk(
+    enum series_kind kind, int64_t day, const void *chunk, size_t len, struct store_figures *f)
+{
+	bool any = f->observations > 0;
+	struct day_reader r;
+	struct sighting first;
+	uint32_t count, evidence;
+	int64_t last_ms;
+
+	if (!day_summary(chunk, len, day, &count, &last_ms, &evidence))
+		return false;
+	if (kind == SERIES_DNS) {
+		f->dns_answers += count;
+		return true;
+	}
+	f->observations += count;
+	if (!day_reader_init(&r, kind, day, chunk, len) || day_next(&r, &first) < 0)
+		return false;
+	if (!any || first.time_ms < f->first_ms)
+		f->first_ms = first.time_ms;
+	if (!any || last_ms > f->last_ms)
+		f->last_ms = last_ms;
+	return true;
+}
+
+/* A record of sub-database day or last. */
+static bool
+count_record(enum db_table table, const struct db_bytes *key, const struct db_bytes *value,
+    const struct buf *kinds, struct store_figures *f)
+{
+	struct reader r = reader_of(key->p, key->len);
+	struct day_last last = {.chunk = value->p, .len = value->len};
+	uint32_t series = reader_u32be(&r);
+
+	if (r.failed || series >= kinds->len)
+		return false;
+	if (table == DB_DAY_LAST
+		? !day_last_parse(&last, value->p, value->len)
+		: !key_parse_day(key->p, key->len, &series, &last.day, &last.number))
+		return false;
+	return count_chunk(kinds->data[series], last.day, last.chunk, last.len, f);
+}
+
+static int
+count_observations(struct store_view *view, enum db_table table, const struct buf *kinds,
+    struct store_figures *f, struct err *err)
+{
+	struct db_cursor *cursor = db_cursor_open(view->txn, table, err);
+	struct db_bytes key, value;
+	int rc;
+
+	if (cursor == NULL)
+		return ERR_SYSTEM;
+	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
+		if (count_record(table, &key, &value, kinds, f))
+			continue;
+		rc = err_set(err, ERR_DAMAGED, "%s: damaged: sub-database %s: a record of it",
+		    view->store->dir, db_table_name(table));
+		break;
 	}
 	db_cursor_close(cursor);
 	return rc;
@@ -139,7 +161,7 @@ count_unknown(struct store_view *view, struct store_figures *f, struct err *err)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
 	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err))
-		f->certificates_unknown += value.len > HASH_LEN && value.p[HASH_LEN] == CODEC_NAME;
+		f->certificates_unknown += certificate_is_name(&value);
 	db_cursor_close(cursor);
 	f->certificates -= f->certificates_unknown;
 	return rc;
@@ -149,6 +171,7 @@ int
 store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 {
 	struct db_figures file;
+	struct buf kinds = {0};
 	int rc = 0;
 
 	memset(f, 0, sizeof(*f));
@@ -167,10 +190,15 @@ store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 	f->commits = f->part[DB_JOURNAL].records;
 	if ((rc = db_figures(view->store->db, &file, err)) != 0 ||
 	    (rc = count_hosts(view, f, err)) != 0 || (rc = count_addresses(view, f, err)) != 0 ||
-	    (rc = count_observations(view, f, err)) != 0 || (rc = count_unknown(view, f, err)) != 0)
-		return rc;
+	    (rc = read_kinds(view, &kinds, err)) != 0 ||
+	    (rc = count_observations(view, DB_DAY, &kinds, f, err)) != 0 ||
+	    (rc = count_observations(view, DB_DAY_LAST, &kinds, f, err)) != 0 ||
+	    (rc = count_unknown(view, f, err)) != 0)
+		goto out;
 	f->file_octets = file.file_octets;
 	f->used_octets = file.used_octets;
 	f->readers = file.readers;
-	return 0;
+out:
+	buf_finish(&kinds);
+	return rc;
 }

@@ -4,20 +4,26 @@
 #ifndef MX509_STORE_VIEW_H
 #define MX509_STORE_VIEW_H
 
+#include "cache.h"
+#include "certificate_codec.h"
 #include "db.h"
 #include "store.h"
 
-/* How a certificate is kept: the octet behind its name in sub-database `cert`. On disk: only
- * append. */
-enum store_codec {
-	CODEC_RAW = 0,	  /* its DER */
-	CODEC_NAME = 255, /* by name only: a chain named it, nobody has brought it yet */
+/* What a writer looked up, from one batch to the next: right as long as nobody else has written. */
+struct store_known {
+	uint64_t as_of;	      /* the transaction that they are right after; 0: empty */
+	struct cache *series; /* series_encode() to its number */
+	struct cache
+	    *evidence; /* evidence_encode_shown(), or a DNS answer's bytes, to its number */
+	struct cache *certificates; /* the names of those whose DER is held */
 };
 
 struct store {
 	struct db *db;
 	char *dir;
 	enum store_mode mode;
+	struct store_known known;
+	struct certificate_codec *codec;
 };
 
 struct store_view {
@@ -29,9 +35,9 @@ struct store_view {
 int store_number(struct db_txn *txn, enum db_table table, const struct key *key, uint32_t *number,
     struct err *err);
 
-/* Its bytes and codec, in the map, the name checked: 1, 0 (never heard of), <0. */
-int store_certificate_record(struct db_txn *txn, const struct hash *name, enum store_codec *codec,
-    struct db_bytes *bytes, struct err *err);
+/* Its record in sub-database `cert`, in the map: 1, 0 (never heard of), <0. */
+int store_certificate_record(struct db_txn *txn, const struct hash *name, uint32_t *number,
+    struct db_bytes *value, struct err *err);
 
 /* The bytes of a record of evidence or of a DNS answer: 1, 0, <0. */
 int store_evidence_bytes(

@@ -43,23 +43,37 @@ timeline_finish(struct timeline *t)
 	*t = (struct timeline){0};
 }
 
-/* The next chunk of the series: 1, 0, <0. */
+/* A chunk to read; one that ends before the span is passed over: the reader stays at its end. */
 static int
-next_chunk(struct timeline *t, struct err *err)
+take_chunk(struct timeline *t, int64_t day, const void *chunk, size_t len, struct err *err)
+{
+	uint32_t count, evidence;
+	int64_t last_ms;
+
+	if (day_summary(chunk, len, day, &count, &last_ms, &evidence) && last_ms < t->from_ms)
+		return 1;
+	if (!day_reader_init(&t->day, t->kind, day, chunk, len))
+		return damaged(t->view, t->series, day, err);
+	return 1;
+}
+
+/* The next of the series' chunks in sub-database `day`: 1, 0, <0. */
+static int
+next_of_days(struct timeline *t, struct err *err)
 {
 	struct db_bytes found, value;
-	uint32_t series, count, evidence;
+	uint32_t series;
 	uint16_t chunk;
 	struct key key;
-	int64_t day, last_ms;
+	int64_t day;
 	int rc;
 
-	if (t->started) {
+	if (t->at == TIMELINE_DAYS) {
 		rc = db_cursor_move(t->cursor, DB_NEXT, &found, &value, err);
 	} else {
 		key_day(&key, t->series, day_within(t->from_ms), 0);
 		rc = db_cursor_seek(t->cursor, &key, &found, &value, err);
-		t->started = true;
+		t->at = TIMELINE_DAYS;
 	}
 	if (rc <= 0)
 		return rc;
@@ -67,12 +81,37 @@ next_chunk(struct timeline *t, struct err *err)
 		return damaged(t->view, t->series, 0, err);
 	if (series != t->series || day > day_within(t->to_ms))
 		return 0;
-	if (day_summary(value.p, value.len, day, &count, &last_ms, &evidence) &&
-	    last_ms < t->from_ms)
-		return 1; /* nothing of it is wanted: t->day stays at its end */
-	if (!day_reader_init(&t->day, t->kind, day, value.p, value.len))
-		return damaged(t->view, series, day, err);
-	return 1;
+	return take_chunk(t, day, value.p, value.len, err);
+}
+
+/* The series' record in sub-database `last`: 1, 0, <0. */
+static int
+get_last(struct store_view *view, uint32_t series, struct day_last *last, struct err *err)
+{
+	struct db_bytes value;
+	struct key key;
+	int rc;
+
+	key_number(&key, series);
+	if ((rc = db_get(view->txn, DB_DAY_LAST, &key, &value, err)) <= 0)
+		return rc;
+	return day_last_parse(last, value.p, value.len) ? 1 : damaged(view, series, 0, err);
+}
+
+static int
+next_chunk(struct timeline *t, struct err *err)
+{
+	struct day_last last;
+	int rc;
+
+	if (t->at == TIMELINE_LAST || t->at == TIMELINE_END)
+		return 0;
+	if ((rc = next_of_days(t, err)) != 0)
+		return rc;
+	t->at = TIMELINE_LAST;
+	if ((rc = get_last(t->view, t->series, &last, err)) <= 0)
+		return rc;
+	return take_chunk(t, last.day, last.chunk, last.len, err);
 }
 
 int
@@ -80,16 +119,17 @@ timeline_next(struct timeline *t, struct sighting *out, struct err *err)
 {
 	int rc;
 
-	while (!t->ended) {
+	while (t->at != TIMELINE_END) {
 		rc = day_next(&t->day, out);
 		if (rc < 0)
 			return damaged(t->view, t->series, clock_day_of_ms(t->day.day_ms), err);
 		if (rc == 0) {
 			if ((rc = next_chunk(t, err)) < 0)
 				return rc;
-			t->ended = rc == 0;
+			if (rc == 0)
+				t->at = TIMELINE_END;
 		} else if (out->time_ms >= t->to_ms) {
-			t->ended = true;
+			t->at = TIMELINE_END;
 		} else if (out->time_ms >= t->from_ms) {
 			return 1;
 		}
@@ -97,27 +137,30 @@ timeline_next(struct timeline *t, struct sighting *out, struct err *err)
 	return 0;
 }
 
-/* The last of a chunk before before_ms: 1, 0, -1. */
+/* The last of a chunk before before_ms: 1, 0, <0. */
 static int
-last_of(struct day_reader *r, int64_t before_ms, struct sighting *out)
+last_of(struct store_view *view, uint32_t series, enum series_kind kind, int64_t day,
+    const void *chunk, size_t len, int64_t before_ms, struct sighting *out, struct err *err)
 {
+	struct day_reader r;
 	struct sighting s;
-	int rc, found = 0;
+	int rc = -1, found = 0;
 
-	while ((rc = day_next(r, &s)) > 0 && s.time_ms < before_ms) {
-		*out = s;
-		found = 1;
+	if (day_reader_init(&r, kind, day, chunk, len)) {
+		while ((rc = day_next(&r, &s)) > 0 && s.time_ms < before_ms) {
+			*out = s;
+			found = 1;
+		}
 	}
-	return rc < 0 ? -1 : found;
+	return rc < 0 ? damaged(view, series, day, err) : found;
 }
 
-int
-timeline_last(struct store_view *view, uint32_t series, enum series_kind kind, int64_t before_ms,
+static int
+last_of_days(struct store_view *view, uint32_t series, enum series_kind kind, int64_t before_ms,
     struct sighting *out, struct err *err)
 {
 	struct db_cursor *cursor = db_cursor_open(view->txn, DB_DAY, err);
 	struct db_bytes found, value;
-	struct day_reader reader;
 	uint32_t found_series;
 	struct key key;
 	uint16_t chunk;
@@ -138,14 +181,23 @@ timeline_last(struct store_view *view, uint32_t series, enum series_kind kind, i
 			rc = 0;
 			break;
 		}
-		rc = day_reader_init(&reader, kind, day, value.p, value.len)
-			 ? last_of(&reader, before_ms, out)
-			 : -1;
-		if (rc < 0)
-			rc = damaged(view, series, day, err);
+		rc = last_of(view, series, kind, day, value.p, value.len, before_ms, out, err);
 		if (rc != 0)
 			break;
 	}
 	db_cursor_close(cursor);
 	return rc;
+}
+
+int
+timeline_last(struct store_view *view, uint32_t series, enum series_kind kind, int64_t before_ms,
+    struct sighting *out, struct err *err)
+{
+	struct day_last last;
+	int rc = get_last(view, series, &last, err);
+
+	if (rc <= 0)
+		return rc; /* every series that was ever observed has one */
+	rc = last_of(view, series, kind, last.day, last.chunk, last.len, before_ms, out, err);
+	return rc != 0 ? rc : last_of_days(view, series, kind, before_ms, out, err);
 }

@@ -19,7 +19,7 @@ struct timeline {
 	enum series_kind kind;
 	int64_t from_ms, to_ms;
 	struct day_reader day;
-	bool started, ended;
+	enum timeline_at { TIMELINE_START, TIMELINE_DAYS, TIMELINE_LAST, TIMELINE_END } at;
 };
 
 /* Sightings with from_ms <= time < to_ms; INT64_MIN and INT64_MAX for all. Reads only the days of

@@ -394,20 +394,23 @@ static void
 test_manual(void **state)
 {
 	static const uint8_t key_bytes[] = "org\0example\0mx\0\0\1\4\xc0\0\2\1\0\x19\0\0\0here";
-	static const uint8_t chunk_bytes[] = {0x01, 0x00, 0x00, 0x97, 0x49, 0x01, 0x00, 0x00, 0x00,
-	    0x00, 0x80, 0xae, 0xa6, 0x0a, 0x00, 0x00, 0x04, 0x01, 0x08, 0x16};
+	static const uint8_t last_bytes[] = {0x33, 0x50, 0x00, 0x80, 0x00, 0x00, 0x01, 0x01, 0x00,
+	    0x00, 0x97, 0x49, 0x01, 0x00, 0x00, 0x00, 0x00, 0x43, 0x15, 0x00, 0x97, 0x49, 0x01,
+	    0x03, 0x00, 0x07, 0x15};
 	struct series s = fixture_series("mx.example.org", "192.0.2.1", SNI_NONE);
 	struct sighting sighting = {TIME_0, 0, {-1, 3, 0, 7, 21}, 0};
-	struct buf chunk = {0};
+	struct buf chunk = {0}, last = {0};
 	struct key key;
 
 	key_series(&key, &s);
 	assert_int_equal(key.len, sizeof(key_bytes));
 	assert_memory_equal(key.bytes, key_bytes, sizeof(key_bytes));
 	assert_true(day_append(&chunk, SERIES_PROBE, TIME_0 / 86400000, &sighting));
-	assert_int_equal(chunk.len, sizeof(chunk_bytes));
-	assert_memory_equal(chunk.data, chunk_bytes, sizeof(chunk_bytes));
+	day_last_encode(&last, TIME_0 / 86400000, 0, chunk.data, chunk.len);
+	assert_int_equal(last.len, sizeof(last_bytes));
+	assert_memory_equal(last.data, last_bytes, sizeof(last_bytes));
 	buf_finish(&chunk);
+	buf_finish(&last);
 }
 
 int

@@ -23,7 +23,7 @@ test_round_trip(void **state)
 	struct evidence e;
 	struct err err = {0};
 	struct buf der = {0};
-	uint64_t sequence;
+	struct store_commit commit;
 	size_t unknown = 0;
 
 	chain[0] = hash_sha256("leaf", 4);
@@ -33,13 +33,17 @@ test_round_trip(void **state)
 	assert_int_equal(store_batch_certificate(batch, "leaf", 4, &name, &err), 1);
 	assert_int_equal(store_batch_certificate(batch, "leaf", 4, &name, &err), 0);
 	assert_int_equal(hash_compare(&name, &chain[0]), 0);
-	assert_int_equal(store_batch_observation(batch, &s, &o, &unknown, &err), 1);
+	assert_int_equal(store_batch_has_certificate(batch, &name, &err), 1);
+	assert_int_equal(store_batch_has_certificate(batch, &chain[1], &err), 0);
+	assert_ok(store_batch_observation(batch, &s, &o, &unknown, &err), err);
 	assert_int_equal(unknown, 1);
-	assert_int_equal(store_batch_observation(batch, &s, &o, &unknown, &err), 0);
-	assert_int_equal(store_batch_len(batch), 1);
-	assert_ok(store_batch_commit(&batch, &sequence, &err), err);
+	assert_int_equal(store_batch_has_certificate(batch, &chain[1], &err), 0);
+	assert_ok(store_batch_observation(batch, &s, &o, &unknown, &err), err);
+	assert_int_equal(unknown, 2);
+	assert_int_equal(store_batch_len(batch), 2);
+	assert_ok(store_batch_commit(&batch, &commit, &err), err);
 	assert_null(batch);
-	assert_int_equal(sequence, 1);
+	assert_true(commit.sequence == 1 && commit.observations == 1 && commit.repeated == 1);
 
 	assert_ok(store_view_open(store, &view, &err), err);
 	assert_ok(store_series(view, 0, &found, &err), err);
@@ -62,8 +66,8 @@ test_round_trip(void **state)
 
 	assert_ok(store_batch_begin(store, &batch, &err), err);
 	assert_int_equal(store_batch_certificate(batch, "issuer", 6, NULL, &err), 1);
-	assert_ok(store_batch_commit(&batch, &sequence, &err), err);
-	assert_int_equal(sequence, 1); /* no observation, no commit in the journal */
+	assert_ok(store_batch_commit(&batch, &commit, &err), err);
+	assert_int_equal(commit.sequence, 1); /* no observation, no commit in the journal */
 	assert_ok(store_view_open(store, &view, &err), err);
 	assert_ok(store_certificate(view, &chain[1], &der, &err), err);
 	assert_int_equal(der.len, 6);
@@ -88,6 +92,7 @@ test_late_arrivals(void **state)
 	struct store *store = fixture_open(*state, STORE_WRITE);
 	struct sighting *model = calloc(N, sizeof(*model)), got;
 	struct store_batch *batch;
+	struct store_commit commit;
 	struct store_view *view;
 	struct timeline t;
 	struct err err = {0};
@@ -97,18 +102,21 @@ test_late_arrivals(void **state)
 	assert_ok(store_batch_begin(store, &batch, &err), err);
 	for (int k = 0; k < N; k++) {
 		struct observation o = fixture_observation(0, NULL, 0);
-		int rc;
 
+		if (k % 100 == 99) {
+			assert_ok(store_batch_commit(&batch, &commit, &err), err);
+			added += commit.observations;
+			assert_ok(store_batch_begin(store, &batch, &err), err);
+		}
 		random = random * 1103515245 + 12345;
 		o.time_ms = TIME_0 + (random >> 8) % 200000 * 1000;
 		o.ms[MS_CONNECT] = (int32_t)(random >> 28);
-		rc = store_batch_observation(batch, &s, &o, NULL, &err);
-		assert_ok(rc, err);
-		added += (size_t)rc;
+		assert_ok(store_batch_observation(batch, &s, &o, NULL, &err), err);
 		model[n] = (struct sighting){.time_ms = o.time_ms};
 		memcpy(model[n++].ms, o.ms, sizeof(o.ms));
 	}
-	assert_ok(store_batch_commit(&batch, NULL, &err), err);
+	assert_ok(store_batch_commit(&batch, &commit, &err), err);
+	added += commit.observations;
 	qsort(model, n, sizeof(*model), compare_sightings);
 	assert_ok(store_view_open(store, &view, &err), err);
 	assert_ok(timeline_init(&t, view, 0, SERIES_PROBE, INT64_MIN, INT64_MAX, &err), err);
@@ -165,7 +173,7 @@ test_many_in_a_day(void **state)
 	for (int i = 0; i < 9000; i++) {
 		struct observation o = fixture_observation(TIME_0 + i * 1000, NULL, 0);
 
-		assert_int_equal(store_batch_observation(batch, &s, &o, NULL, &err), 1);
+		assert_ok(store_batch_observation(batch, &s, &o, NULL, &err), err);
 	}
 	assert_ok(store_batch_commit(&batch, NULL, &err), err);
 	assert_ok(store_view_open(store, &view, &err), err);
@@ -196,15 +204,17 @@ test_dns(void **state)
 			  found;
 	struct store *store = fixture_open(*state, STORE_WRITE);
 	struct store_batch *batch;
+	struct store_commit commit;
 	struct store_view *view;
 	struct sighting got;
 	struct evidence e;
 	struct err err = {0};
 
 	assert_ok(store_batch_begin(store, &batch, &err), err);
-	assert_int_equal(store_batch_dns(batch, &s, &a, &err), 1);
-	assert_int_equal(store_batch_dns(batch, &s, &a, &err), 0);
-	assert_ok(store_batch_commit(&batch, NULL, &err), err);
+	assert_ok(store_batch_dns(batch, &s, &a, &err), err);
+	assert_ok(store_batch_dns(batch, &s, &a, &err), err);
+	assert_ok(store_batch_commit(&batch, &commit, &err), err);
+	assert_true(commit.dns_answers == 1 && commit.repeated == 1);
 	assert_ok(store_view_open(store, &view, &err), err);
 	assert_int_equal(timeline_last(view, 0, SERIES_DNS, INT64_MAX, &got, &err), 1);
 	assert_int_equal(got.ttl_s, 3600);
@@ -229,19 +239,20 @@ test_journal(void **state)
 	struct store_batch *batch;
 	struct store_view *view;
 	struct err err = {0};
+	struct store_commit commit;
 	int64_t committed_ms;
 	uint64_t sequence;
 	size_t n;
 
 	fixture_add(store, &a, &o);
 	assert_ok(store_batch_begin(store, &batch, &err), err);
-	assert_int_equal(store_batch_observation(batch, &a, &o, NULL, &err), 0);
+	assert_ok(store_batch_observation(batch, &a, &o, NULL, &err), err);
 	o.time_ms = TIME_0 - 5000;
-	assert_int_equal(store_batch_observation(batch, &b, &o, NULL, &err), 1);
+	assert_ok(store_batch_observation(batch, &b, &o, NULL, &err), err);
 	o.time_ms = TIME_0 - 90000000;
-	assert_int_equal(store_batch_observation(batch, &a, &o, NULL, &err), 1);
-	assert_ok(store_batch_commit(&batch, &sequence, &err), err);
-	assert_int_equal(sequence, 2);
+	assert_ok(store_batch_observation(batch, &a, &o, NULL, &err), err);
+	assert_ok(store_batch_commit(&batch, &commit, &err), err);
+	assert_true(commit.sequence == 2 && commit.observations == 2 && commit.repeated == 1);
 	fixture_add(store, &a, &o); /* nothing new: no commit */
 
 	assert_ok(store_view_open(store, &view, &err), err);
@@ -343,7 +354,7 @@ test_refused(void **state)
 	assert_non_null(strstr(err.text, "greeting"));
 	o.evidence.greeting = NULL;
 	err = (struct err){0};
-	assert_int_equal(store_batch_observation(batch, &s, &o, NULL, &err), 1);
+	assert_ok(store_batch_observation(batch, &s, &o, NULL, &err), err);
 	assert_ok(store_batch_commit(&batch, NULL, &err), err);
 	store_close(store);
 	store = fixture_open(*state, STORE_READ);
@@ -434,9 +445,12 @@ test_full(void **state)
 	struct store_view *view;
 	struct sighting got;
 	struct err err = {0};
-	uint8_t *der = calloc(1, 1 << 20);
+	uint8_t *der = malloc(1 << 20); /* that nothing compresses */
+	uint32_t random = 1;
 	uint64_t sequence;
 
+	for (size_t i = 0; i < 1 << 20; i++)
+		der[i] = (uint8_t)((random = random * 1103515245 + 12345) >> 24);
 	fixture_add(store, &s, &o);
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &old);
@@ -445,7 +459,7 @@ test_full(void **state)
 	assert_ok(store_batch_begin(store, &batch, &err), err);
 	assert_int_equal(store_batch_certificate(batch, der, 1 << 20, NULL, &err), 1);
 	o.time_ms += 1000;
-	assert_int_equal(store_batch_observation(batch, &s, &o, NULL, &err), 1);
+	assert_ok(store_batch_observation(batch, &s, &o, NULL, &err), err);
 	assert_int_equal(store_batch_commit(&batch, NULL, &err), ERR_FULL);
 	assert_null(batch);
 	assert_non_null(strstr(err.text, "the batch (1 observations) is not stored"));

@@ -7,9 +7,12 @@
 #include "heads.h"
 #include "journal.h"
 #include "members.h"
+#include "pages.h"
 #include "store.h"
 #include "store_view.h"
 #include "timeline.h"
+
+#define PAGES_TRIES 100
 
 struct check {
 	struct store_view *view;
@@ -463,19 +466,50 @@ check_journal(
 }
 
 static void
-check_heads(struct check *c)
+page_finding(void *ctx, const char *line)
 {
-	struct db *db = c->view->store->db;
-	struct db_figures figures;
+	report(ctx, "%s", line);
+}
+
+static void
+check_heads(struct check *c, unsigned page_octets)
+{
 	uint64_t numbers[2];
 
-	if (db_figures(db, &figures, NULL) == 0 &&
-	    heads_read(c->view->store->dir, figures.page_octets, numbers) &&
-	    !heads_plausible(numbers))
+	if (heads_read(c->view->store->dir, page_octets, numbers) && !heads_plausible(numbers))
 		report(c,
 		    "data.mdb: the two head pages are of transactions %llu and %llu: one is "
 		    "damaged, what was committed last may be missing",
 		    (unsigned long long)numbers[0], (unsigned long long)numbers[1]);
+}
+
+/* Of the newest state: the view's own head page may have been overwritten since. Whether LMDB may
+ * be sent over the pages: 1, 0, <0. */
+static int
+check_pages(struct check *c, struct err *err)
+{
+	struct db *db = c->view->store->db;
+	struct db_figures figures;
+	int rc = db_figures(db, &figures, err);
+
+	if (rc != 0)
+		return rc;
+	check_heads(c, figures.page_octets);
+	for (int i = 0; i < PAGES_TRIES; i++) {
+		struct err why = {0};
+		struct db_txn *txn;
+
+		if ((rc = db_begin(db, false, &txn, err)) != 0)
+			return rc;
+		rc = pages_check(c->view->store->dir, figures.page_octets, db_txn_number(txn),
+		    page_finding, c, &why);
+		db_abort(&txn);
+		if (rc != ERR_NOT_FOUND)
+			return rc == ERR_FORMAT ? 1
+			       : rc < 0		? err_set(err, rc, "%s", why.text)
+						: rc == 0;
+	}
+	return 1;
 }
 
 static void
@@ -507,7 +541,12 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 	struct check c = {.view = view, .finding = finding, .ctx = ctx};
 	int rc = 0;
 
-	check_heads(&c);
+	rc = check_pages(&c, err);
+	if (rc == 0) {
+		report(&c, "data.mdb: its pages lead astray: the records are not checked");
+		return c.findings > INT32_MAX ? INT32_MAX : (int)c.findings;
+	}
+	rc = rc < 0 ? rc : 0;
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		rc = walk(&c, i, records[i], err);
 	if (rc == 0) {

@@ -345,6 +345,15 @@ on_signal(int number)
 	interrupted = 1;
 }
 
+static void
+end_with(const char *line, size_t len)
+{
+	ssize_t written = write(STDERR_FILENO, line, len);
+
+	(void)written; /* there is nowhere left to say that it failed */
+	_exit(EXIT_TROUBLE);
+}
+
 /* The corpus is mapped: a page that is not in the file, or that the disk does not give, comes as
  * SIGBUS to whoever reads it. */
 static void
@@ -353,16 +362,36 @@ on_bus_error(int number)
 	static const char line[] =
 	    "mx509: the corpus is damaged: its file is cut short, or the disk does not give it; "
 	    "keep a copy of it before anything else\n";
-	ssize_t written = write(STDERR_FILENO, line, sizeof(line) - 1);
 
-	(void)written; /* there is nowhere left to say that it failed */
-	_exit(EXIT_TROUBLE);
+	end_with(line, sizeof(line) - 1);
+}
+
+/* LMDB believes what a damaged page says. */
+static void
+on_memory_fault(int number)
+{
+	static const char line[] =
+	    "mx509: ended by a fault in memory: run mxstore check; if it finds nothing in the "
+	    "corpus, this is a bug to report\n";
+
+	end_with(line, sizeof(line) - 1);
+}
+
+/* A sanitizer that has taken SIGSEGV tells more. */
+static void
+catch_faults(void)
+{
+	struct sigaction now;
+
+	signal(SIGBUS, on_bus_error);
+	if (sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		signal(SIGSEGV, on_memory_fault);
 }
 
 void
 options_ignore_signals(void)
 {
-	signal(SIGBUS, on_bus_error);
+	catch_faults();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 }
@@ -375,7 +404,7 @@ options_catch_signals(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	signal(SIGBUS, on_bus_error);
+	catch_faults();
 	signal(SIGXFSZ, SIG_IGN);
 }
 

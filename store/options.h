@@ -91,9 +91,9 @@ int options_finish(const char *program, int status);
 
 /* SIGINT and SIGTERM set a flag (no SA_RESTART) instead of ending the program; a second one ends
  * it. SIGXFSZ is ignored, so that the write fails and is named; SIGBUS, which a corpus cut short
- * raises, ends the program with a line and EXIT_TROUBLE. SIGPIPE ends it without a word, as `| head`
- * expects. Programs with an event loop of their own need only the middle two, and SIGPIPE ignored:
- * options_ignore_signals(). */
+ * raises, and SIGSEGV, which damage in it may, end the program with a line and EXIT_TROUBLE.
+ * SIGPIPE ends it without a word, as `| head` expects. Programs with an event loop of their own
+ * need only the middle two, and SIGPIPE ignored: options_ignore_signals(). */
 void options_catch_signals(void);
 void options_ignore_signals(void);
 bool options_interrupted(void);

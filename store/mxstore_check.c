@@ -94,5 +94,6 @@ mxstore_check(int argc, char **argv)
 		return verify(&o);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL); /* the parent tells */
 	exit(options_finish(MXSTORE, verify(&o)));
 }

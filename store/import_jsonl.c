@@ -134,7 +134,7 @@ take_lines(struct importer *im, struct err *err)
 			return is_over(im) ? interrupted(im, err)
 					   : err_set(err, rc, "%s", why.text);
 		c->lines++;
-		c->octets = octets + im->lines.octets;
+		c->octets = octets + im->lines.stream.octets;
 		if (rc == ERR_LIMIT)
 			complain(im, why.text);
 		else if ((rc = take_line(im, line, len, err)) < 0)

@@ -1,27 +1,25 @@
 #include "lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BLOCK 65536
 
 int
 lines_open(struct lines *l, const char *path, struct err *err)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
+	int rc;
 
-	*l = (struct lines){.name = is_stdin ? "standard input" : path};
-	l->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	return l->fd >= 0 ? 0 : err_system(err, errno, "%s: cannot be opened", path);
+	*l = (struct lines){0};
+	if ((rc = stream_open(&l->stream, path, err)) == 0)
+		l->name = l->stream.name;
+	return rc;
 }
 
 /* More of the file behind what is there: 1, 0 at its end, <0. */
 static int
 fill(struct lines *l, struct err *err)
 {
-	ssize_t n;
+	int64_t n;
 
 	if (l->ended)
 		return 0;
@@ -30,11 +28,10 @@ fill(struct lines *l, struct err *err)
 		l->data.len -= l->at;
 		l->at = 0;
 	}
-	n = read(l->fd, buf_reserve(&l->data, BLOCK), BLOCK);
+	n = stream_read(&l->stream, buf_reserve(&l->data, BLOCK), BLOCK, err);
 	if (n < 0)
-		return err_system(err, errno, "%s: cannot be read", l->name);
+		return (int)n;
 	l->data.len += (size_t)n;
-	l->octets += (uint64_t)n;
 	l->ended = n == 0;
 	return n > 0;
 }
@@ -81,10 +78,9 @@ lines_next(struct lines *l, size_t most, const char **line, size_t *len, struct 
 void
 lines_close(struct lines *l)
 {
-	if (l->fd > STDIN_FILENO)
-		close(l->fd);
+	stream_close(&l->stream);
 	buf_finish(&l->data);
-	*l = (struct lines){.fd = -1};
+	*l = (struct lines){.stream.fd = -1};
 }
 
 int

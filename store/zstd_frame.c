@@ -121,3 +121,48 @@ zstd_frame_decompress(
 	out->len += n;
 	return true;
 }
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+struct zstd_stream {
+	ZSTD_DCtx *context;
+};
+
+struct zstd_stream *
+zstd_stream_create(void)
+{
+	struct zstd_stream *z = mem_zero(1, sizeof(*z));
+
+	z->context = ZSTD_createDCtx();
+	if (z->context == NULL || ZSTD_isError(ZSTD_DCtx_setParameter(
+				      z->context, ZSTD_d_windowLogMax, ZSTD_STREAM_WINDOW_BITS))) {
+		fputs("mx509: no memory left for zstd\n", stderr);
+		exit(2);
+	}
+	return z;
+}
+
+void
+zstd_stream_destroy(struct zstd_stream *z)
+{
+	if (z == NULL)
+		return;
+	ZSTD_freeDCtx(z->context);
+	free(z);
+}
+
+enum unpack_result
+zstd_stream_step(struct zstd_stream *z, struct unpack *io)
+{
+	ZSTD_inBuffer in = {io->in, io->in_len, 0};
+	ZSTD_outBuffer out = {io->out, io->out_len, 0};
+	size_t rc = ZSTD_decompressStream(z->context, &out, &in);
+
+	if (ZSTD_isError(rc))
+		return UNPACK_DAMAGED;
+	io->in += in.pos;
+	io->in_len -= in.pos;
+	io->out += out.pos;
+	io->out_len -= out.pos;
+	return rc == 0 ? UNPACK_END : UNPACK_MORE;
+}

@@ -5,6 +5,11 @@
  *
  * Ownership: a dictionary is the caller's. Threads: each uses contexts of its own; a dictionary is
  * used by one thread at a time.
+ *
+ * And zstd's files (RFC 8878), read piece by piece: zstd_stream. Their frames may come from
+ * strangers: at most a window of 2^ZSTD_STREAM_WINDOW_BITS octets is kept, whatever they say; one
+ * that was made with a larger window (zstd --long=28 and above) counts as damaged. Skippable frames
+ * are passed over.
  */
 #ifndef MX509_ZSTD_FRAME_H
 #define MX509_ZSTD_FRAME_H
@@ -12,6 +17,7 @@
 #include <stdbool.h>
 
 #include "buf.h"
+#include "unpack.h"
 
 struct zstd_dictionary;
 
@@ -32,5 +38,13 @@ void zstd_frame_compress(
  * Never takes more memory than raw_len asks for: bound it before. */
 bool zstd_frame_decompress(struct buf *out, size_t raw_len, const void *frame, size_t len,
     struct zstd_dictionary *dictionary);
+
+#define ZSTD_STREAM_WINDOW_BITS 27 /* 128 MiB: what zstd(1) takes without being asked */
+
+struct zstd_stream;
+
+struct zstd_stream *zstd_stream_create(void);
+void zstd_stream_destroy(struct zstd_stream *z); /* accepts NULL */
+enum unpack_result zstd_stream_step(struct zstd_stream *z, struct unpack *io);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * json: records as JSON lines (CONTRACT "Records as JSON"), in and out (json_parse.c is the only
- * user of jansson in the store). What is written is UTF-8 on one line that ends in LF. What is read
- * comes from strangers: bounded by limits.h, names normalised, unknown members ignored, a wrong or
- * missing one is ERR_INPUT and named. An optional member that is absent is null. Of a DNS record a
- * ttl of null is 0; its records are sorted.
+ * json: records as JSON lines (CONTRACT "Records as JSON"), in and out. What is
+ * written is UTF-8 on one line that ends in LF. What is read comes from strangers: bounded by
+ * limits.h (json_tree.h), names normalised, unknown members ignored, a wrong or missing one is
+ * ERR_INPUT and named. An optional member that is absent is null. Of a DNS record a ttl of null is
+ * 0; its records are sorted.
  *
  * An observation that was written and is read again is the same in every member.
  */

@@ -38,18 +38,40 @@
 /* DNS: what goes beyond is left out, and the run says so. */
 #define LIMIT_DNS_HOSTS 128	/* MX hosts of a domain that are probed */
 #define LIMIT_DNS_ADDRESSES 128 /* addresses of a host and family that are probed */
+#define LIMIT_DNS_TARGET 1024	/* addresses of all MX hosts of a domain that are probed */
 #define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
 #define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
 #define LIMIT_DNS_WAIT_MS 10000 /* for an answer: then it is failed, and nobody waits for it */
 
-/* The schedule. */
+/* The schedule: what the command line may ask for. */
 #define LIMIT_CONCURRENCY 100000
+#define LIMIT_THREADS 64
 #define LIMIT_RATE 1000000
 #define LIMIT_TIMEOUT_S 3600
 #define LIMIT_GAP_MS 86400000
+#define LIMIT_NEXTHOPS 100000000
 
-/* Observations that wait for the disk, at most: then, or after a second, they are committed. */
+/* Connections at once, unless the command line says otherwise. */
+#define DEFAULT_PER_NETWORK 8
+#define DEFAULT_PER_OPERATOR 64
+
+/* An address that says 421 or another 4yz is left alone for so long, then for four times that;
+ * after LIMIT_BACK_OFFS in a row for the rest of the run. A visit repeats so many probes at most.
+ */
+#define LIMIT_BACK_OFF_MS 5000
+#define LIMIT_BACK_OFFS 3
+#define LIMIT_REPEATS 8
+
+/* What is held at once, whatever the length of the list. */
+#define LIMIT_SHUFFLE 4096  /* targets of each kind that were read and not begun */
+#define LIMIT_LOOKUPS 1024  /* targets that are looked up */
+#define LIMIT_QUEUED 4096   /* visits that wait, and two more for each connection */
+#define LIMIT_RECENT 393216 /* what the run remembers to have met: hosts, addresses, ... each */
+
+/* Observations are committed when so many wait, or after a second; while as many octets of them
+ * wait for the disk no probe is begun. */
 #define LIMIT_RECORD_BATCH 1000
 #define LIMIT_RECORD_WAIT_MS 1000
+#define LIMIT_RECORD_OCTETS (64u << 20)
 
 #endif

@@ -27,9 +27,10 @@ struct lookup {
 	struct target target;
 	struct host *hosts;
 	size_t hosts_n;
-	size_t pending; /* hosts and TLSA questions, and one for the lookup itself */
-	size_t found;	/* hosts with addresses */
-	bool waited;	/* for any answer: not all was known before */
+	size_t pending;	    /* hosts and TLSA questions, and one for the lookup itself */
+	size_t found;	    /* hosts with addresses */
+	size_t addresses_n; /* of all hosts */
+	bool waited;	    /* for any answer: not all was known before */
 	bool bogus, failed;
 	bool nameless; /* an MX record that names no host was told */
 	int64_t began_ms;
@@ -103,6 +104,20 @@ ask_tlsa(struct host *host)
 		lookup->pending--;
 }
 
+/* A domain may name as many hosts, and a host as many addresses, as somebody likes. */
+static void
+bound(struct host *host)
+{
+	struct lookup *lookup = host->lookup;
+	size_t room = LIMIT_DNS_TARGET - lookup->addresses_n;
+
+	if (host->addresses_n > room) {
+		notice(lookup, host->name, "not all of its addresses are probed: too many in all");
+		host->addresses_n = room;
+	}
+	lookup->addresses_n += host->addresses_n;
+}
+
 static void
 host_done(struct host *host)
 {
@@ -119,6 +134,8 @@ host_done(struct host *host)
 	if (lookup->waited)
 		found.dns_ms = (int32_t)(clock_monotonic_ms() - lookup->began_ms);
 	if (host->addresses_n > 0) {
+		bound(host);
+		found.addresses_n = host->addresses_n;
 		lookup->found++;
 		ask_tlsa(host);
 		lookup->calls.host(lookup->calls.ctx, &found);

@@ -28,6 +28,12 @@ struct loop_signal {
 	void *ctx;
 };
 
+struct loop_wake {
+	uv_async_t uv;
+	loop_fn *fn;
+	void *ctx;
+};
+
 int
 loop_create(struct loop **loop, struct err *err)
 {
@@ -201,4 +207,37 @@ loop_signal_destroy(struct loop_signal *signal)
 {
 	if (signal != NULL)
 		uv_close((uv_handle_t *)&signal->uv, release);
+}
+
+static void
+on_wake(uv_async_t *uv)
+{
+	struct loop_wake *wake = uv->data;
+
+	wake->fn(wake->ctx);
+}
+
+struct loop_wake *
+loop_wake_create(struct loop *loop, loop_fn *fn, void *ctx)
+{
+	struct loop_wake *wake = mem_zero(1, sizeof(*wake));
+
+	uv_async_init(&loop->uv, &wake->uv, on_wake);
+	wake->uv.data = wake;
+	wake->fn = fn;
+	wake->ctx = ctx;
+	return wake;
+}
+
+void
+loop_wake_send(struct loop_wake *wake)
+{
+	uv_async_send(&wake->uv);
+}
+
+void
+loop_wake_destroy(struct loop_wake *wake)
+{
+	if (wake != NULL)
+		uv_close((uv_handle_t *)&wake->uv, release);
 }

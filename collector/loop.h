@@ -1,10 +1,10 @@
 /*
- * loop: one thread's events: descriptors, timers and signals. The only user of libuv in the
- * collector; nothing of libuv shows here.
+ * loop: one thread's events: descriptors, timers, signals, and calls from other threads. The only
+ * user of libuv in the collector; nothing of libuv shows here.
  *
  * Handles are destroyed by their own functions, at any time, also from within a callback of
  * theirs; after that no callback comes. A descriptor must be closed after its watch is destroyed.
- * All of it belongs to the thread that runs the loop.
+ * All of it belongs to the thread that runs the loop, but for loop_wake_send().
  */
 #ifndef MX509_LOOP_H
 #define MX509_LOOP_H
@@ -18,6 +18,7 @@ struct loop;
 struct loop_watch;
 struct loop_timer;
 struct loop_signal;
+struct loop_wake;
 
 enum loop_event { LOOP_READ = 1, LOOP_WRITE = 2 };
 
@@ -50,5 +51,11 @@ void loop_timer_destroy(struct loop_timer *timer); /* accepts NULL */
 /* Does not keep loop_run() from returning. */
 struct loop_signal *loop_signal_create(struct loop *loop, int signum, loop_fn *fn, void *ctx);
 void loop_signal_destroy(struct loop_signal *signal); /* accepts NULL */
+
+/* fn is called in the loop's thread soon after loop_wake_send(), once for any number of them. Keeps
+ * loop_run() from returning until it is destroyed. */
+struct loop_wake *loop_wake_create(struct loop *loop, loop_fn *fn, void *ctx);
+void loop_wake_send(struct loop_wake *wake);	/* from any thread */
+void loop_wake_destroy(struct loop_wake *wake); /* accepts NULL; nobody may send any more */
 
 #endif

@@ -1,58 +1,54 @@
 #include "record.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../store/clock.h"
 #include "../store/json.h"
 #include "../store/mem.h"
 #include "limits.h"
-#include "seen.h"
+#include "recent.h"
 
 /* One record with all its texts behind it, in the store's own canonical form. */
 struct entry {
+	struct entry *next;
 	bool is_dns;
 	struct series series;
 	struct observation observation;
 	struct dns_answer answer;
 	struct wire_chain chain;
 	struct hash *names;
+	size_t octets;
+};
+
+struct batch {
+	struct entry *first, *last;
+	size_t n, octets;
 };
 
 struct record {
+	/* the writer's */
 	struct store *store;
 	FILE *json;
-	struct entry *entries;
-	size_t n;
-	struct loop_timer *timer;
-	struct seen *printed; /* certificates */
+	struct recent *printed; /* certificates */
+	pthread_t thread;
+	struct loop_wake *wake;
+	/* anybody's */
+	pthread_mutex_t lock;
+	pthread_cond_t something;
+	struct batch pending;
+	size_t octets;		     /* pending, and in the writer's hands */
+	bool behind, ending, broken; /* broken: the store takes no more */
 	struct record_counts counts;
 	struct err err, refused;
-	loop_fn *on_failure;
-	void *failure_ctx;
 };
 
-static void
-on_timer(void *ctx)
-{
-	record_flush(ctx);
-}
-
-struct record *
-record_create(struct store *store, struct loop *loop, FILE *json)
-{
-	struct record *record = mem_zero(1, sizeof(*record));
-
-	record->store = store;
-	record->json = json;
-	record->entries = mem_zero(LIMIT_RECORD_BATCH, sizeof(*record->entries));
-	record->timer = loop_timer_create(loop, on_timer, record);
-	record->printed = seen_create();
-	return record;
-}
+/* ---- entries ------------------------------------------------------------------------------- */
 
 static void
-entry_finish(struct entry *entry)
+entry_destroy(struct entry *entry)
 {
 	if (entry->is_dns)
 		dns_answer_finish(&entry->answer);
@@ -60,58 +56,19 @@ entry_finish(struct entry *entry)
 		evidence_finish(&entry->observation.evidence);
 	wire_chain_finish(&entry->chain);
 	free(entry->names);
-	*entry = (struct entry){0};
-}
-
-void
-record_destroy(struct record *record)
-{
-	if (record == NULL)
-		return;
-	record_flush(record);
-	loop_timer_destroy(record->timer);
-	seen_destroy(record->printed);
-	free(record->entries);
-	free(record);
+	free(entry);
 }
 
 static void
-fail(struct record *record, uint64_t lost)
+batch_clear(struct batch *batch)
 {
-	record->counts.lost += lost;
-	if (record->on_failure != NULL) {
-		loop_fn *fn = record->on_failure;
+	struct entry *next;
 
-		record->on_failure = NULL;
-		fn(record->failure_ctx);
+	for (struct entry *e = batch->first; e != NULL; e = next) {
+		next = e->next;
+		entry_destroy(e);
 	}
-}
-
-static struct entry *
-add(struct record *record, const struct series *series)
-{
-	struct entry *entry = &record->entries[record->n++];
-
-	*entry = (struct entry){.series = *series};
-	return entry;
-}
-
-static void
-added(struct record *record)
-{
-	if (record->n == LIMIT_RECORD_BATCH)
-		record_flush(record);
-	else if (!loop_timer_is_set(record->timer))
-		loop_timer_set(record->timer, LIMIT_RECORD_WAIT_MS);
-}
-
-/* What the store would not take must not take a whole batch with it. */
-static void
-refuse(struct record *record, const struct series *series, const struct err *why)
-{
-	record->n--;
-	record->counts.refused++;
-	err_set(&record->refused, why->code, "%s: %s", series->host, why->text);
+	*batch = (struct batch){0};
 }
 
 static void
@@ -128,53 +85,117 @@ copy_chain(struct entry *entry, const struct wire_chain *chain)
 		    hash_sha256(entry->chain.der.data + chain->parts[i].at, chain->parts[i].len);
 }
 
+/* The store's own encoding is the deep copy. */
+static int
+copy_observation(struct entry *entry, const struct observation *observation,
+    const struct wire_chain *chain, struct err *err)
+{
+	struct evidence *evidence = &entry->observation.evidence;
+	struct buf encoded = {0};
+	bool has_chain;
+	struct hash id;
+	int rc;
+
+	entry->observation = *observation;
+	*evidence = (struct evidence){0};
+	if ((rc = observation_valid(&entry->series, observation, err)) != 0)
+		return rc;
+	evidence_encode(&encoded, &observation->evidence);
+	rc = evidence_decode(evidence, &has_chain, &id, encoded.data, encoded.len, err);
+	if (rc == 0) {
+		copy_chain(entry, chain);
+		evidence->chain = entry->names;
+		evidence->chain_n = entry->chain.n;
+		entry->octets += encoded.len + entry->chain.der.len;
+	}
+	buf_finish(&encoded);
+	return rc;
+}
+
+static int
+copy_answer(struct entry *entry, const struct dns_answer *answer, struct err *err)
+{
+	struct buf encoded = {0};
+	int rc = dns_answer_valid(answer, err);
+
+	if (rc != 0)
+		return rc;
+	dns_answer_encode(&encoded, answer);
+	rc = dns_answer_decode(&entry->answer, encoded.data, encoded.len, err);
+	entry->answer.time_ms = answer->time_ms;
+	entry->answer.ttl_s = answer->ttl_s;
+	entry->octets += encoded.len;
+	buf_finish(&encoded);
+	return rc;
+}
+
+/* What the store would not take must not take a whole batch with it. */
+static void
+refuse(struct record *record, struct entry *entry, const struct err *why)
+{
+	pthread_mutex_lock(&record->lock);
+	record->counts.refused++;
+	err_set(&record->refused, why->code, "%s: %s", entry->series.host, why->text);
+	pthread_mutex_unlock(&record->lock);
+	entry_destroy(entry);
+}
+
+static void
+hand_in(struct record *record, struct entry *entry)
+{
+	struct batch *pending = &record->pending;
+
+	pthread_mutex_lock(&record->lock);
+	*(pending->first != NULL ? &pending->last->next : &pending->first) = entry;
+	pending->last = entry;
+	pending->n++;
+	pending->octets += entry->octets;
+	record->octets += entry->octets;
+	if (record->octets > LIMIT_RECORD_OCTETS)
+		record->behind = true;
+	if (pending->n == 1 || pending->n == LIMIT_RECORD_BATCH)
+		pthread_cond_signal(&record->something);
+	pthread_mutex_unlock(&record->lock);
+}
+
+static struct entry *
+entry_create(const struct series *series, bool is_dns)
+{
+	struct entry *entry = mem_zero(1, sizeof(*entry));
+
+	entry->is_dns = is_dns;
+	entry->series = *series;
+	entry->octets = sizeof(*entry);
+	return entry;
+}
+
 void
 record_observation(struct record *record, const struct series *series,
     const struct observation *observation, const struct wire_chain *chain)
 {
-	struct entry *entry = add(record, series);
-	struct buf encoded = {0};
+	struct entry *entry = entry_create(series, false);
 	struct err err = {0};
-	bool has_chain;
-	struct hash id;
 
-	/* The store's own encoding is the deep copy. */
-	evidence_encode(&encoded, &observation->evidence);
-	entry->observation = *observation;
-	if (series_valid(series, &err) != 0 || evidence_valid(&observation->evidence, &err) != 0 ||
-	    evidence_decode(&entry->observation.evidence, &has_chain, &id, encoded.data,
-		encoded.len, &err) != 0) {
-		refuse(record, series, &err);
-		buf_finish(&encoded);
-		return;
-	}
-	copy_chain(entry, chain);
-	entry->observation.evidence.chain = entry->names;
-	entry->observation.evidence.chain_n = entry->chain.n;
-	buf_finish(&encoded);
-	added(record);
+	if (series_valid(series, &err) != 0 ||
+	    copy_observation(entry, observation, chain, &err) != 0)
+		refuse(record, entry, &err);
+	else
+		hand_in(record, entry);
 }
 
 void
 record_dns(struct record *record, const struct series *series, const struct dns_answer *answer)
 {
-	struct entry *entry = add(record, series);
-	struct buf encoded = {0};
+	struct entry *entry = entry_create(series, true);
 	struct err err = {0};
 
-	entry->is_dns = true;
-	dns_answer_encode(&encoded, answer);
-	if (series_valid(series, &err) != 0 || dns_answer_valid(answer, &err) != 0 ||
-	    dns_answer_decode(&entry->answer, encoded.data, encoded.len, &err) != 0) {
-		refuse(record, series, &err);
-		buf_finish(&encoded);
-		return;
-	}
-	entry->answer.time_ms = answer->time_ms;
-	entry->answer.ttl_s = answer->ttl_s;
-	buf_finish(&encoded);
-	added(record);
+	if (series_valid(series, &err) != 0 || copy_answer(entry, answer, &err) != 0)
+		refuse(record, entry, &err);
+	else
+		hand_in(record, entry);
 }
+
+/* ---- the writer ---------------------------------------------------------------------------- */
 
 static void
 put(struct store_batch *batch, const struct entry *entry, struct err *err)
@@ -191,11 +212,26 @@ put(struct store_batch *batch, const struct entry *entry, struct err *err)
 	store_batch_observation(batch, &entry->series, &entry->observation, NULL, err);
 }
 
+static int
+commit(struct record *record, const struct batch *batch, struct err *err)
+{
+	struct store_batch *open = NULL;
+
+	if (store_batch_begin(record->store, &open, err) != 0)
+		return err->code;
+	for (const struct entry *e = batch->first; e != NULL; e = e->next)
+		put(open, e, err);
+	if (err->code == 0)
+		return store_batch_commit(&open, NULL, err);
+	store_batch_abort(&open);
+	return err->code;
+}
+
 static void
-print(struct record *record, struct buf *line, const struct entry *entry)
+print_entry(struct record *record, struct buf *line, const struct entry *entry)
 {
 	for (size_t i = 0; i < entry->chain.n; i++)
-		if (seen_add(record->printed, entry->names[i].bytes, HASH_LEN))
+		if (recent_add(record->printed, entry->names[i].bytes, HASH_LEN))
 			json_certificate(line, &entry->names[i],
 			    entry->chain.der.data + entry->chain.parts[i].at,
 			    entry->chain.parts[i].len);
@@ -205,48 +241,169 @@ print(struct record *record, struct buf *line, const struct entry *entry)
 		json_observation(line, &entry->series, &entry->observation);
 }
 
-static void
-print_all(struct record *record)
+static int
+print(struct record *record, const struct batch *batch, struct err *err)
 {
 	struct buf lines = {0};
+	int rc = 0;
 
 	if (record->json == NULL)
-		return;
-	for (size_t i = 0; i < record->n; i++)
-		print(record, &lines, &record->entries[i]);
+		return 0;
+	for (const struct entry *e = batch->first; e != NULL; e = e->next)
+		print_entry(record, &lines, e);
 	if (fwrite(lines.data, 1, lines.len, record->json) != lines.len ||
-	    fflush(record->json) != 0) {
-		err_system(&record->err, errno, "cannot write to standard output");
-		record->json = NULL;
-		fail(record, 0);
-	}
+	    fflush(record->json) != 0)
+		rc = err_system(err, errno, "cannot write to standard output");
 	buf_finish(&lines);
+	return rc;
+}
+
+static void
+count(struct record_counts *counts, const struct batch *batch)
+{
+	for (const struct entry *e = batch->first; e != NULL; e = e->next) {
+		if (e->is_dns) {
+			counts->dns_answers++;
+			continue;
+		}
+		counts->observations++;
+		counts->outcomes[e->observation.evidence.outcome]++;
+	}
+}
+
+/* With the lock held, which is let go of meanwhile. */
+static void
+write_pending(struct record *record)
+{
+	struct batch batch = record->pending;
+	bool stored = false, wake;
+	struct err err = {0};
+
+	record->pending = (struct batch){0};
+	if (!record->broken) {
+		pthread_mutex_unlock(&record->lock);
+		stored = commit(record, &batch, &err) == 0;
+		if (stored && print(record, &batch, &err) != 0)
+			record->json = NULL;
+		pthread_mutex_lock(&record->lock);
+	}
+	if (stored)
+		count(&record->counts, &batch);
+	else
+		record->counts.lost += batch.n;
+	record->broken = !stored;
+	if (err.code != 0)
+		err_set(&record->err, err.code, "%s", err.text);
+	record->octets -= batch.octets;
+	wake = err.code != 0 || record->behind;
+	record->behind = record->octets > LIMIT_RECORD_OCTETS / 2;
+	pthread_mutex_unlock(&record->lock);
+	batch_clear(&batch);
+	if (wake)
+		loop_wake_send(record->wake);
+	pthread_mutex_lock(&record->lock);
+}
+
+/* Until a batch is full, or a second after its first record. */
+static void
+wait_for_a_batch(struct record *record)
+{
+	int64_t until_ms = clock_monotonic_ms() + LIMIT_RECORD_WAIT_MS;
+	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+
+	while (!record->ending && record->pending.n < LIMIT_RECORD_BATCH)
+		if (pthread_cond_timedwait(&record->something, &record->lock, &until) != 0)
+			break;
+}
+
+static void *
+work(void *arg)
+{
+	struct record *record = arg;
+
+	pthread_mutex_lock(&record->lock);
+	while (!record->ending || record->pending.n > 0) {
+		if (record->pending.n == 0) {
+			pthread_cond_wait(&record->something, &record->lock);
+			continue;
+		}
+		wait_for_a_batch(record);
+		write_pending(record);
+	}
+	pthread_mutex_unlock(&record->lock);
+	return NULL;
+}
+
+/* ---- from outside -------------------------------------------------------------------------- */
+
+struct record *
+record_create(struct store *store, FILE *json, struct loop *loop, loop_fn *fn, void *ctx)
+{
+	struct record *record = mem_zero(1, sizeof(*record));
+	pthread_condattr_t monotonic;
+
+	record->store = store;
+	record->json = json;
+	record->printed = recent_create();
+	record->wake = loop_wake_create(loop, fn, ctx);
+	pthread_mutex_init(&record->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&record->something, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (pthread_create(&record->thread, NULL, work, record) != 0) {
+		/* Nothing but memory, or a limit on threads: as of mem.h. */
+		fprintf(stderr, "mx509: cannot start a thread\n");
+		exit(2);
+	}
+	return record;
 }
 
 void
-record_flush(struct record *record)
+record_finish(struct record *record)
 {
-	struct store_batch *batch = NULL;
-
-	loop_timer_stop(record->timer);
-	if (record->n == 0)
+	if (record == NULL || record->ending)
 		return;
-	if (store_batch_begin(record->store, &batch, &record->err) == 0) {
-		for (size_t i = 0; i < record->n; i++)
-			put(batch, &record->entries[i], &record->err);
-		store_batch_commit(&batch, NULL, &record->err);
-	}
-	if (record->err.code != 0) {
-		fail(record, record->n);
-	} else {
-		for (size_t i = 0; i < record->n; i++)
-			*(record->entries[i].is_dns ? &record->counts.dns_answers
-						    : &record->counts.observations) += 1;
-		print_all(record);
-	}
-	for (size_t i = 0; i < record->n; i++)
-		entry_finish(&record->entries[i]);
-	record->n = 0;
+	pthread_mutex_lock(&record->lock);
+	record->ending = true;
+	pthread_cond_signal(&record->something);
+	pthread_mutex_unlock(&record->lock);
+	pthread_join(record->thread, NULL);
+}
+
+void
+record_destroy(struct record *record)
+{
+	if (record == NULL)
+		return;
+	record_finish(record);
+	loop_wake_destroy(record->wake);
+	recent_destroy(record->printed);
+	pthread_cond_destroy(&record->something);
+	pthread_mutex_destroy(&record->lock);
+	free(record);
+}
+
+bool
+record_is_behind(struct record *record)
+{
+	bool behind;
+
+	pthread_mutex_lock(&record->lock);
+	behind = record->behind;
+	pthread_mutex_unlock(&record->lock);
+	return behind;
+}
+
+bool
+record_has_failed(struct record *record)
+{
+	bool failed;
+
+	pthread_mutex_lock(&record->lock);
+	failed = record->err.code != 0;
+	pthread_mutex_unlock(&record->lock);
+	return failed;
 }
 
 const struct err *
@@ -265,11 +422,4 @@ struct record_counts
 record_counts(const struct record *record)
 {
 	return record->counts;
-}
-
-void
-record_on_failure(struct record *record, loop_fn *fn, void *ctx)
-{
-	record->on_failure = fn;
-	record->failure_ctx = ctx;
 }

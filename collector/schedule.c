@@ -8,32 +8,28 @@
 #include "../store/mem.h"
 #include "address.h"
 #include "limits.h"
-#include "pace.h"
-#include "seen.h"
+#include "recent.h"
+#include "shuffle.h"
 
 #define PROGRESS_MS 200
 
-/* A probe that waits, or is under way. */
-struct request {
-	struct pace_item item; /* first: pace hands it back */
-	struct request *prev, *next;
-	struct schedule *schedule;
-	struct series series;
-	const char *server_name; /* NULL, into the series, or the settings' */
-	int32_t dns_ms;
-	struct probe *probe;
-};
+/* What is remembered of an address: the next hops that it was asked for, and these. */
+#define ADDRESS_DEAD (UINT32_C(1) << 31)      /* a connection to it timed out */
+#define ADDRESS_UNWELCOME (UINT32_C(1) << 30) /* 4yz, LIMIT_BACK_OFFS times in a row */
+#define ADDRESS_REFUSED (UINT32_C(1) << 29)   /* must not be dialled, and that was said */
+#define ADDRESS_NEXTHOPS (ADDRESS_REFUSED - 1)
 
 struct schedule {
 	struct schedule_settings settings;
 	struct schedule_counts counts;
 	struct lookup_settings lookup_settings;
+	struct shuffle *shuffle;
 	struct pace *pace;
-	struct seen *probed, *hosts, *addresses, *refused;
-	struct request *under_way;
+	struct crew *crew;
+	struct recent *targets, *hosts, *places, *addresses; /* places: hosts at addresses */
 	size_t lookups;
 	struct loop_timer *wake, *progress;
-	bool source_ended, source_waits, stopping, pumping, finished;
+	bool ended, waits, stopping, pumping, finished;
 };
 
 static void pump(struct schedule *s);
@@ -48,134 +44,162 @@ notice(struct schedule *s, const char *line)
 
 /* ---- probes -------------------------------------------------------------------------------- */
 
+/* Another probe of the visit, in its turn, or none. */
 static void
-unlink_request(struct schedule *s, struct request *r)
+go_on(struct schedule *s, struct visit *visit)
 {
-	*(r->prev != NULL ? &r->prev->next : &s->under_way) = r->next;
-	if (r->next != NULL)
-		r->next->prev = r->prev;
-	s->counts.under_way--;
+	if (visit_left(visit) > 0)
+		pace_add(s->pace, &visit->item, visit->job.series.host);
+	else
+		free(visit);
 }
 
+/* Nothing more is asked of the address in this run. */
 static void
-on_probe_done(void *ctx, struct probe *probe, const struct probe_result *result)
+leave_alone(struct schedule *s, struct visit *visit, uint32_t why)
 {
-	struct request *r = ctx;
-	struct schedule *s = r->schedule;
+	uint64_t *count = why == ADDRESS_DEAD ? &s->counts.dead : &s->counts.unwelcome;
+	struct pace_item *item;
 
-	(void)probe;
-	if (result->local) {
-		if (s->counts.local++ == 0) {
-			char line[160];
-
-			snprintf(line, sizeof(line),
-			    "cannot open a connection: %s; use a lower --concurrency",
-			    strerror(result->errnum));
-			notice(s, line);
-		}
-	} else {
-		s->counts.outcomes[result->observation.evidence.outcome]++;
-		s->counts.on_25 += r->series.port == 25;
-		s->counts.connected_on_25 += r->series.port == 25 && result->connected;
-		record_observation(
-		    s->settings.record, &r->series, &result->observation, result->chain);
+	*recent_at(s->addresses, &visit->item.address, sizeof(visit->item.address), NULL) |= why;
+	while ((item = pace_drop(s->pace, &visit->item.address)) != NULL) {
+		*count += visit_left((struct visit *)item);
+		free(item);
 	}
-	s->counts.probes++;
-	pace_release(s->pace, &r->item.address, clock_monotonic_ms());
-	unlink_request(s, r);
-	free(r);
-	pump(s);
+	*count += visit_left(visit);
+	free(visit);
 }
 
 static void
-start(struct schedule *s, struct request *r)
+say_local(struct schedule *s, int errnum)
 {
-	r->prev = NULL;
-	r->next = s->under_way;
-	if (r->next != NULL)
-		r->next->prev = r;
-	s->under_way = r;
-	s->counts.under_way++;
-	r->probe = probe_start(
-	    &s->settings.probe, &r->series, r->server_name, r->dns_ms, on_probe_done, r);
+	char line[160];
+
+	if (s->counts.local++ > 0)
+		return;
+	snprintf(line, sizeof(line), "cannot open a connection: %s; use a lower --concurrency",
+	    strerror(errnum));
+	notice(s, line);
 }
 
-/* What makes two probes the same. */
-static bool
-is_new(struct schedule *s, const struct series *series)
+static void
+count_probe(struct schedule *s, const struct crew_job *job)
 {
+	s->counts.probes++;
+	s->counts.succeeded += job->outcome == OUTCOME_SUCCESS;
+	s->counts.on_25 += job->series.port == 25;
+	s->counts.connected_on_25 += job->series.port == 25 && job->connected;
+}
+
+static void
+on_job_done(void *ctx, struct crew_job *job)
+{
+	struct visit *visit = (struct visit *)((char *)job - offsetof(struct visit, job));
+	bool later =
+	    !job->aborted && !job->local &&
+	    (job->outcome == OUTCOME_RATE_LIMITED || job->outcome == OUTCOME_TEMPORARY_REJECT);
+	struct schedule *s = ctx;
+	bool welcome = pace_release(s->pace, &visit->item.address,
+	    later ? PACE_LATER : PACE_ANSWERED, clock_monotonic_ms());
+
+	s->counts.under_way--;
+	if (job->aborted) {
+		s->counts.left += visit_left(visit);
+		free(visit);
+		return;
+	}
+	if (job->local)
+		say_local(s, job->errnum);
+	else
+		count_probe(s, job);
+	visit_done(visit, later && welcome);
+	if (s->stopping) {
+		s->counts.left += visit_left(visit);
+		free(visit);
+	} else if (!job->local && job->outcome == OUTCOME_CONNECTION_TIMEOUT) {
+		leave_alone(s, visit, ADDRESS_DEAD);
+	} else if (!welcome) {
+		leave_alone(s, visit, ADDRESS_UNWELCOME);
+	} else {
+		go_on(s, visit);
+	}
+}
+
+static void
+on_crew_rest(void *ctx)
+{
+	pump(ctx);
+}
+
+static void
+start(struct schedule *s, struct visit *visit)
+{
+	visit_next(visit); /* there is one: what has none is not queued */
+	s->counts.under_way++;
+	crew_probe(s->crew, &visit->job);
+}
+
+/* ---- visits -------------------------------------------------------------------------------- */
+
+/* Which parts of the plan are new for this host, address and next hop. */
+static unsigned
+new_parts(
+    struct schedule *s, const char *host, const struct ip *address, uint16_t port, bool has_nexthop)
+{
+	uint32_t *known;
+	unsigned parts = 0;
 	struct buf key = {0};
 	bool fresh;
 
-	buf_append_text(&key, series->host);
-	buf_append_byte(&key, '\0');
-	buf_append(&key, &series->address, sizeof(series->address));
-	buf_append_u16be(&key, series->port);
-	buf_append_byte(&key, (uint8_t)series->sni);
-	buf_append_byte(&key, (uint8_t)series->offer);
-	buf_append_text(&key, series->sni_name);
-	fresh = seen_add(s->probed, key.data, key.len);
+	buf_append(&key, address, sizeof(*address));
+	buf_append_u16be(&key, port);
+	buf_append_text(&key, host);
+	if (recent_add(s->places, key.data, key.len))
+		parts |= VISIT_HOST;
 	buf_finish(&key);
-	return fresh;
+	known = recent_at(s->addresses, address, sizeof(*address), &fresh);
+	s->counts.addresses += fresh;
+	if (!has_nexthop)
+		return parts;
+	if (s->settings.nexthops_most > 0 &&
+	    (*known & ADDRESS_NEXTHOPS) >= s->settings.nexthops_most) {
+		s->counts.nexthops++;
+		return parts;
+	}
+	++*known;
+	return parts | VISIT_NEXTHOP;
 }
 
-static void
-queue(struct schedule *s, const struct series *series, int32_t dns_ms)
+static bool
+plan_has_nexthop(const struct visit_plan *plan)
 {
-	struct request *r;
-
-	if (!is_new(s, series))
-		return;
-	r = mem_zero(1, sizeof(*r));
-	r->item.address = series->address;
-	r->schedule = s;
-	r->series = *series;
-	r->dns_ms = dns_ms;
-	switch (series->sni) {
-	case SNI_HOSTNAME:
-		r->server_name = r->series.host;
-		break;
-	case SNI_NEXTHOP:
-	case SNI_LITERAL:
-		r->server_name = r->series.sni_name;
-		break;
-	case SNI_UNKNOWN:
-		r->server_name = s->settings.unknown_name;
-		break;
-	case SNI_NONE:
-	case SNI_N:
-		break;
-	}
-	pace_add(s->pace, &r->item);
+	for (size_t i = 0; i < plan->variants_n; i++)
+		if (plan->variants[i].sni == SNI_NEXTHOP)
+			return true;
+	return false;
 }
 
 /* All that is wanted of one address of a host. domain: NULL where there is no next hop. */
 static void
-queue_address(struct schedule *s, const char *domain, const char *host, const struct ip *address,
+queue(struct schedule *s, const char *domain, const char *host, const struct ip *address,
     uint16_t port, int32_t dns_ms)
 {
-	struct series series = {.kind = SERIES_PROBE, .address = *address, .port = port};
+	const struct visit_plan *plan = &s->settings.plan;
+	bool has_nexthop = domain != NULL && strcmp(domain, host) != 0 && plan_has_nexthop(plan);
+	unsigned parts = new_parts(s, host, address, port, has_nexthop);
+	struct visit *visit = visit_create(plan, parts, domain, host, address, port, dns_ms);
+	uint32_t known = *recent_at(s->addresses, address, sizeof(*address), NULL);
 
-	strcpy(series.host, host);
-	snprintf(series.vantage, sizeof(series.vantage), "%s", s->settings.vantage);
-	s->counts.addresses += seen_add(s->addresses, address, sizeof(*address));
-	for (size_t i = 0; i < s->settings.variants_n; i++) {
-		const struct schedule_variant *v = &s->settings.variants[i];
-
-		if (v->sni == SNI_NEXTHOP && (domain == NULL || strcmp(domain, host) == 0))
-			continue;
-		series.sni = v->sni;
-		series.sni_name[0] = '\0';
-		if (v->sni == SNI_NEXTHOP)
-			strcpy(series.sni_name, domain);
-		else if (v->sni == SNI_LITERAL)
-			strcpy(series.sni_name, v->name);
-		for (unsigned offer = 0; offer < OFFER_N; offer++) {
-			series.offer = offer;
-			if (s->settings.offers[offer])
-				queue(s, &series, dns_ms);
-		}
+	if (visit == NULL)
+		return;
+	s->counts.done_before += visit_strike_out(visit, resume_has, s->settings.resume);
+	if ((known & (ADDRESS_DEAD | ADDRESS_UNWELCOME)) != 0) {
+		*((known & ADDRESS_DEAD) != 0 ? &s->counts.dead : &s->counts.unwelcome) +=
+		    visit_left(visit);
+		free(visit);
+		return;
 	}
+	go_on(s, visit);
 }
 
 /* Whether an address may be dialled: asked before the first packet. */
@@ -184,6 +208,7 @@ may_dial(struct schedule *s, const char *host, const struct ip *address)
 {
 	const char *why = s->settings.allow_private ? NULL : address_refusal(address);
 	char text[IP_TEXT_MAX], line[LIMIT_NAME + 160];
+	uint32_t *known;
 
 	if (blocklist_has_address(s->settings.blocklist, address)) {
 		s->counts.blocked++;
@@ -192,12 +217,14 @@ may_dial(struct schedule *s, const char *host, const struct ip *address)
 	if (why == NULL)
 		return true;
 	s->counts.refused++;
-	if (seen_add(s->refused, address, sizeof(*address))) {
+	known = recent_at(s->addresses, address, sizeof(*address), NULL);
+	if ((*known & ADDRESS_REFUSED) == 0) {
 		ip_format(address, text);
 		snprintf(line, sizeof(line), "%s at %s is not dialled (%s): see --allow-private",
 		    host, text, why);
 		notice(s, line);
 	}
+	*known |= ADDRESS_REFUSED;
 	return false;
 }
 
@@ -219,10 +246,10 @@ on_host(void *ctx, const struct lookup_host *host)
 
 	if (s->stopping || is_blocked_name(s, host->name))
 		return;
-	s->counts.hosts += seen_add(s->hosts, host->name, strlen(host->name));
+	s->counts.hosts += recent_add(s->hosts, host->name, strlen(host->name));
 	for (size_t i = 0; i < host->addresses_n; i++)
 		if (may_dial(s, host->name, &host->addresses[i]))
-			queue_address(s, host->domain, host->name, &host->addresses[i], host->port,
+			queue(s, host->domain, host->name, &host->addresses[i], host->port,
 			    host->dns_ms);
 	pump(s);
 }
@@ -269,7 +296,7 @@ on_dns_record(void *ctx, const struct dns_result *result)
 	struct series series = {.kind = SERIES_DNS, .rrtype = result->rrtype};
 
 	snprintf(series.host, sizeof(series.host), "%s", result->name);
-	snprintf(series.vantage, sizeof(series.vantage), "%s", s->settings.vantage);
+	snprintf(series.vantage, sizeof(series.vantage), "%s", s->settings.plan.vantage);
 	record_dns(s->settings.record, &series, &result->answer);
 }
 
@@ -297,12 +324,24 @@ take_address_target(struct schedule *s, const struct target *t)
 		notice(s, line);
 		return;
 	}
-	if (is_blocked_name(s, t->name))
-		return;
-	s->counts.hosts += seen_add(s->hosts, t->name, strlen(t->name));
+	s->counts.hosts += recent_add(s->hosts, t->name, strlen(t->name));
 	if (may_dial(s, t->name, &t->address))
-		queue_address(
-		    s, NULL, t->name, &t->address, t->port != 0 ? t->port : s->settings.port, -1);
+		queue(s, NULL, t->name, &t->address, t->port != 0 ? t->port : s->settings.port, -1);
+}
+
+/* Named twice within memory, it is done once. */
+static bool
+is_repeated(struct schedule *s, const struct target *t)
+{
+	struct buf key = {0};
+	bool fresh;
+
+	buf_append_byte(&key, (uint8_t)t->kind);
+	buf_append_u16be(&key, t->port);
+	buf_append_text(&key, t->name);
+	fresh = recent_add(s->targets, key.data, key.len);
+	buf_finish(&key);
+	return !fresh;
 }
 
 static void
@@ -310,14 +349,15 @@ take_target(struct schedule *s, const struct target *target)
 {
 	struct lookup_calls calls = {
 	    .host = on_host, .notice = on_lookup_notice, .done = on_lookup_done, .ctx = s};
-	struct lookup_settings settings = s->lookup_settings;
 
 	s->counts.targets++;
+	if (is_blocked_name(s, target->name))
+		return;
 	if (target->kind == TARGET_ADDRESS) {
 		take_address_target(s, target);
-	} else if (!is_blocked_name(s, target->name)) {
+	} else if (!is_repeated(s, target)) {
 		s->lookups++;
-		lookup_start(&settings, target, &calls);
+		lookup_start(&s->lookup_settings, target, &calls);
 	}
 }
 
@@ -325,8 +365,7 @@ take_target(struct schedule *s, const struct target *target)
 static bool
 has_room(const struct schedule *s)
 {
-	return s->lookups < 64 + s->settings.concurrency &&
-	       pace_queued(s->pace) < 256 + 2 * s->settings.concurrency;
+	return pace_queued(s->pace) < LIMIT_QUEUED + 2 * s->settings.concurrency;
 }
 
 static void
@@ -334,10 +373,11 @@ take_targets(struct schedule *s)
 {
 	struct target target;
 
-	while (!s->source_ended && !s->source_waits && !s->stopping && has_room(s)) {
+	while (!s->ended && !s->waits && !s->stopping && has_room(s)) {
+		bool names = s->lookups < LIMIT_LOOKUPS;
 		struct err err = {0};
 
-		switch (source_next(s->settings.source, &target, &err)) {
+		switch (shuffle_next(s->shuffle, names, &target, &err)) {
 		case SOURCE_TARGET:
 			take_target(s, &target);
 			break;
@@ -346,15 +386,14 @@ take_targets(struct schedule *s)
 			notice(s, err.text);
 			break;
 		case SOURCE_WAIT:
-			s->source_waits = true;
-			break;
+			/* For the list, or for a look-up to end: then pump() comes here again. */
+			s->waits = names;
+			return;
 		case SOURCE_FAILED:
-			s->counts.source_failed = true;
 			notice(s, err.text);
-			s->source_ended = true;
 			break;
 		case SOURCE_END:
-			s->source_ended = true;
+			s->ended = true;
 			break;
 		}
 	}
@@ -365,11 +404,19 @@ on_source_ready(void *ctx)
 {
 	struct schedule *s = ctx;
 
-	s->source_waits = false;
+	s->waits = false;
+	shuffle_ready(s->shuffle);
 	pump(s);
 }
 
 /* ---- the run ------------------------------------------------------------------------------- */
+
+static bool
+may_start(struct schedule *s)
+{
+	return !s->stopping && s->counts.under_way < s->settings.concurrency &&
+	       !record_is_behind(s->settings.record);
+}
 
 static void
 start_probes(struct schedule *s)
@@ -377,18 +424,15 @@ start_probes(struct schedule *s)
 	int64_t now = clock_monotonic_ms();
 	struct pace_item *item;
 
-	while (!s->stopping && s->counts.under_way < s->settings.concurrency &&
-	       (item = pace_next(s->pace, now)) != NULL)
-		start(s, (struct request *)item);
+	while (may_start(s) && (item = pace_next(s->pace, now)) != NULL)
+		start(s, (struct visit *)item);
 }
 
 static void
 set_wake(struct schedule *s)
 {
-	int64_t wait = -1;
+	int64_t wait = may_start(s) ? pace_wait_ms(s->pace, clock_monotonic_ms()) : -1;
 
-	if (!s->stopping && s->counts.under_way < s->settings.concurrency)
-		wait = pace_wait_ms(s->pace, clock_monotonic_ms());
 	if (wait >= 0 && pace_queued(s->pace) > 0)
 		loop_timer_set(s->wake, wait > 0 ? wait : 1);
 	else
@@ -400,7 +444,7 @@ is_over(const struct schedule *s)
 {
 	if (s->counts.under_way > 0 || s->lookups > 0)
 		return false;
-	return s->stopping || (s->source_ended && pace_queued(s->pace) == 0);
+	return s->stopping || (s->ended && pace_queued(s->pace) == 0);
 }
 
 /* Brings everything on as far as it goes now. What is called here may call it again: then the
@@ -420,7 +464,7 @@ pump(struct schedule *s)
 	if (is_over(s)) {
 		s->finished = true;
 		source_stop(s->settings.source);
-		loop_stop(s->settings.probe.loop);
+		loop_stop(s->settings.loop);
 	}
 }
 
@@ -440,36 +484,58 @@ on_progress(void *ctx)
 	loop_timer_set(s->progress, PROGRESS_MS);
 }
 
-static void
-on_record_failure(void *ctx)
+void
+schedule_on_record(struct schedule *s)
 {
-	struct schedule *s = ctx;
-
-	if (!s->stopping)
+	if (record_has_failed(s->settings.record) && !s->stopping)
 		schedule_stop(s);
+	pump(s);
 }
 
-struct schedule *
-schedule_create(const struct schedule_settings *settings)
+static int
+create_crew(struct schedule *s, struct err *err)
+{
+	struct crew_settings settings = {.loop = s->settings.loop,
+	    .threads = s->settings.threads,
+	    .ehlo_domain = s->settings.ehlo_domain,
+	    .timeout_ms = s->settings.timeout_ms,
+	    .record = s->settings.record,
+	    .done = on_job_done,
+	    .rest = on_crew_rest,
+	    .ctx = s};
+
+	memcpy(settings.offers, s->settings.plan.offers, sizeof(settings.offers));
+	return crew_create(&s->crew, &settings, err);
+}
+
+int
+schedule_create(struct schedule **out, const struct schedule_settings *settings, struct err *err)
 {
 	struct schedule *s = mem_zero(1, sizeof(*s));
+	int rc;
 
+	*out = NULL;
 	s->settings = *settings;
 	s->lookup_settings = (struct lookup_settings){.dns = settings->dns,
 	    .ipv4 = settings->ipv4,
 	    .ipv6 = settings->ipv6,
 	    .port = settings->port};
-	s->pace = pace_create(settings->gap_ms, settings->per_second);
-	s->probed = seen_create();
-	s->hosts = seen_create();
-	s->addresses = seen_create();
-	s->refused = seen_create();
-	s->wake = loop_timer_create(settings->probe.loop, on_wake, s);
-	s->progress = loop_timer_create(settings->probe.loop, on_progress, s);
+	s->shuffle = shuffle_create(settings->source);
+	s->pace = pace_create(&settings->pace);
+	s->targets = recent_create();
+	s->hosts = recent_create();
+	s->places = recent_create();
+	s->addresses = recent_create();
+	s->wake = loop_timer_create(settings->loop, on_wake, s);
+	s->progress = loop_timer_create(settings->loop, on_progress, s);
+	if ((rc = create_crew(s, err)) != 0) {
+		schedule_destroy(s);
+		return rc;
+	}
 	dns_on(settings->dns, on_dns_record, on_dns_notice, s);
-	record_on_failure(settings->record, on_record_failure, s);
 	source_on_ready(settings->source, on_source_ready, s);
-	return s;
+	*out = s;
+	return 0;
 }
 
 void
@@ -479,13 +545,15 @@ schedule_destroy(struct schedule *s)
 
 	if (s == NULL)
 		return;
-	while ((item = pace_drop(s->pace)) != NULL)
+	crew_destroy(s->crew);
+	while ((item = pace_drop(s->pace, NULL)) != NULL)
 		free(item);
 	pace_destroy(s->pace);
-	seen_destroy(s->probed);
-	seen_destroy(s->hosts);
-	seen_destroy(s->addresses);
-	seen_destroy(s->refused);
+	shuffle_destroy(s->shuffle);
+	recent_destroy(s->targets);
+	recent_destroy(s->hosts);
+	recent_destroy(s->places);
+	recent_destroy(s->addresses);
 	loop_timer_destroy(s->wake);
 	loop_timer_destroy(s->progress);
 	free(s);
@@ -496,38 +564,32 @@ schedule_run(struct schedule *s)
 {
 	loop_timer_set(s->progress, PROGRESS_MS);
 	loop_timer_set(s->wake, 0);
-	loop_run(s->settings.probe.loop);
+	loop_run(s->settings.loop);
 	loop_timer_stop(s->progress);
 	loop_timer_stop(s->wake);
 }
 
 static void
-give_up_probes(struct schedule *s)
+drop_queue(struct schedule *s)
 {
-	while (s->under_way != NULL) {
-		struct request *r = s->under_way;
+	struct pace_item *item;
 
-		probe_abort(r->probe);
-		unlink_request(s, r);
-		s->counts.left++;
-		free(r);
+	while ((item = pace_drop(s->pace, NULL)) != NULL) {
+		s->counts.left += visit_left((struct visit *)item);
+		free(item);
 	}
 }
 
 void
 schedule_stop(struct schedule *s)
 {
-	struct pace_item *item;
-
 	if (s->stopping) {
-		give_up_probes(s);
+		crew_abort(s->crew);
 	} else {
 		s->stopping = true;
-		s->counts.more_targets = !s->source_ended;
-		while ((item = pace_drop(s->pace)) != NULL) {
-			s->counts.left++;
-			free(item);
-		}
+		s->counts.held = shuffle_held(s->shuffle);
+		s->counts.more_targets = !shuffle_ended(s->shuffle);
+		drop_queue(s);
 		dns_stop(s->settings.dns);
 	}
 	loop_timer_set(s->wake, 0);

@@ -56,6 +56,35 @@ extension_not_empty(const struct reading *r, const struct tlv *list, const struc
 		der_fault(r->d, FAULT_NOT_DER, at, list->whole.p, "an empty list: RFC 5280 4.2.1");
 }
 
+const struct value *
+extension_set(const struct reading *r, const struct tlv *list, uint8_t id, element_reader *read,
+    const struct place *up)
+{
+	struct value_builder b = {.arena = r->arena};
+	struct place at = {up, NULL, 0};
+	struct cursor in = cursor_of(list->value);
+	struct tlv t;
+
+	for (; !der_at_end(&in); at.index++) {
+		if (!der_expect(r->d, &in, id, 0, &t, &at))
+			return value_null();
+		value_add(&b, read(r, &t, &at));
+	}
+	return value_set(&b);
+}
+
+const struct value *
+extension_read_set(const struct reading *r, const struct extension *e, const char *name, uint8_t id,
+    element_reader *read, const struct place *up)
+{
+	struct tlv list;
+
+	if (!extension_open(r, e, DER_SEQUENCE, &list, up))
+		return value_null();
+	extension_not_empty(r, &list, up);
+	return extension_with_critical(r, e, name, extension_set(r, &list, id, read, up));
+}
+
 /* ---- one function an extension ----------------------------------------------------------- */
 
 /* RFC 5280 section 4.2.1.9 */
@@ -123,25 +152,17 @@ read_key_usage(const struct reading *r, const struct extension *e, const struct 
 	return value_object(&object);
 }
 
+static const struct value *
+read_purpose(const struct reading *r, const struct tlv *t, const struct place *at)
+{
+	return der_oid(r->d, t, at) ? extension_oid_value(r, t->value) : value_null();
+}
+
 /* RFC 5280 section 4.2.1.12 */
 static const struct value *
-read_ext_key_usage(const struct reading *r, const struct extension *e, const struct place *up)
+read_ext_key_usage(const struct reading *r, const struct extension *e, const struct place *at)
 {
-	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in;
-	struct tlv seq, t;
-
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
-		return value_null();
-	extension_not_empty(r, &seq, up);
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		if (!der_expect(r->d, &in, DER_OID, 0, &t, &at) || !der_oid(r->d, &t, &at))
-			return value_null();
-		value_add(&b, extension_oid_value(r, t.value));
-	}
-	return extension_with_critical(r, e, "oids", value_set(&b));
+	return extension_read_set(r, e, "oids", DER_OID, read_purpose, at);
 }
 
 /* RFC 5280 sections 4.2.1.6 and 4.2.1.7 */

@@ -24,33 +24,27 @@ access_method(const struct reading *r, struct span oid)
 	return extension_oid_value(r, oid);
 }
 
-/* AuthorityInfoAccess and SubjectInfoAccess: a set of {"method", "location"}. */
-const struct value *
-extension_read_access(const struct reading *r, const struct extension *e, const struct place *up)
+/* AccessDescription: {"method", "location"}. */
+static const struct value *
+read_description(const struct reading *r, const struct tlv *seq, const struct place *at)
 {
 	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in, inner;
-	struct tlv seq, t, oid, name;
+	struct cursor in = cursor_of(seq->value);
+	struct tlv oid, name;
 
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
+	if (!der_expect(r->d, &in, DER_OID, 0, &oid, at) || !der_oid(r->d, &oid, at) ||
+	    !der_next(r->d, &in, &name, at) || !der_end(r->d, &in, at))
 		return value_null();
-	extension_not_empty(r, &seq, up);
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		struct value_builder one = {.arena = r->arena};
+	value_add_member(&b, "method", access_method(r, oid.value));
+	value_add_member(&b, "location", general_name_value(r, &name, false, at));
+	return value_object(&b);
+}
 
-		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
-			return value_null();
-		inner = cursor_of(t.value);
-		if (!der_expect(r->d, &inner, DER_OID, 0, &oid, &at) || !der_oid(r->d, &oid, &at) ||
-		    !der_next(r->d, &inner, &name, &at) || !der_end(r->d, &inner, &at))
-			return value_null();
-		value_add_member(&one, "method", access_method(r, oid.value));
-		value_add_member(&one, "location", general_name_value(r, &name, false, &at));
-		value_add(&b, value_object(&one));
-	}
-	return extension_with_critical(r, e, "access", value_set(&b));
+/* AuthorityInfoAccess and SubjectInfoAccess: RFC 5280 section 4.2.2 */
+const struct value *
+extension_read_access(const struct reading *r, const struct extension *e, const struct place *at)
+{
+	return extension_read_set(r, e, "access", DER_SEQUENCE, read_description, at);
 }
 
 /* DistributionPointName: fullName, or a name relative to the issuer's as hex. */
@@ -97,85 +91,70 @@ read_point(const struct reading *r, const struct tlv *seq, const struct place *a
 /* CRLDistributionPoints and FreshestCRL: RFC 5280 sections 4.2.1.13 and 4.2.1.15 */
 const struct value *
 extension_read_crl_points(
-    const struct reading *r, const struct extension *e, const struct place *up)
+    const struct reading *r, const struct extension *e, const struct place *at)
 {
-	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in;
-	struct tlv seq, t;
-
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
-		return value_null();
-	extension_not_empty(r, &seq, up);
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
-			return value_null();
-		value_add(&b, read_point(r, &t, &at));
-	}
-	return extension_with_critical(r, e, "points", value_set(&b));
+	return extension_read_set(r, e, "points", DER_SEQUENCE, read_point, at);
 }
 
-/* RFC 3739 section 3.2.6: a set of {"oid", "info": hex|null}. */
-const struct value *
-extension_read_qc_statements(
-    const struct reading *r, const struct extension *e, const struct place *up)
+/* QCStatement: {"oid", "info": hex|null}. */
+static const struct value *
+read_statement(const struct reading *r, const struct tlv *seq, const struct place *at)
 {
 	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in, inner;
-	struct tlv seq, t, oid, info;
+	struct cursor in = cursor_of(seq->value);
+	const struct value *info = value_null();
+	struct tlv oid, t;
 
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
+	if (!der_expect(r->d, &in, DER_OID, 0, &oid, at) || !der_oid(r->d, &oid, at))
 		return value_null();
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		struct value_builder one = {.arena = r->arena};
-		bool has_info;
-
-		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
+	if (!der_at_end(&in)) {
+		if (!der_next(r->d, &in, &t, at) || !der_end(r->d, &in, at))
 			return value_null();
-		inner = cursor_of(t.value);
-		if (!der_expect(r->d, &inner, DER_OID, 0, &oid, &at) || !der_oid(r->d, &oid, &at))
-			return value_null();
-		has_info = !der_at_end(&inner);
-		if (has_info &&
-		    (!der_next(r->d, &inner, &info, &at) || !der_end(r->d, &inner, &at)))
-			return value_null();
-		value_add_member(&one, "oid", extension_oid_value(r, oid.value));
-		value_add_member(&one, "info",
-		    has_info ? value_hex(r->arena, info.whole.p, info.whole.len) : value_null());
-		value_add(&b, value_object(&one));
+		info = value_hex(r->arena, t.whole.p, t.whole.len);
 	}
-	return extension_with_critical(r, e, "statements", value_set(&b));
+	value_add_member(&b, "oid", extension_oid_value(r, oid.value));
+	value_add_member(&b, "info", info);
+	return value_object(&b);
+}
+
+/* RFC 3739 section 3.2.6 */
+const struct value *
+extension_read_qc_statements(
+    const struct reading *r, const struct extension *e, const struct place *at)
+{
+	struct tlv list;
+
+	if (!extension_open(r, e, DER_SEQUENCE, &list, at))
+		return value_null();
+	return extension_with_critical(
+	    r, e, "statements", extension_set(r, &list, DER_SEQUENCE, read_statement, at));
+}
+
+static const struct value *
+read_feature(const struct reading *r, const struct tlv *t, const struct place *at)
+{
+	int64_t n;
+
+	if (!der_number(r->d, t, &n, at))
+		return value_null();
+	if (n == 5)
+		return value_text_static(r->arena, "status_request");
+	if (n == 17)
+		return value_text_static(r->arena, "status_request_v2");
+	return value_number(r->arena, n);
 }
 
 /* RFC 7633: extensions of the TLS handshake; status_request is must-staple. */
 const struct value *
 extension_read_tls_feature(
-    const struct reading *r, const struct extension *e, const struct place *up)
+    const struct reading *r, const struct extension *e, const struct place *at)
 {
-	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in;
-	int64_t n;
-	struct tlv seq, t;
+	struct tlv list;
 
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
+	if (!extension_open(r, e, DER_SEQUENCE, &list, at))
 		return value_null();
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		if (!der_expect(r->d, &in, DER_INTEGER, 0, &t, &at) ||
-		    !der_number(r->d, &t, &n, &at))
-			return value_null();
-		if (n == 5)
-			value_add(&b, value_text_static(r->arena, "status_request"));
-		else if (n == 17)
-			value_add(&b, value_text_static(r->arena, "status_request_v2"));
-		else
-			value_add(&b, value_number(r->arena, n));
-	}
-	return extension_with_critical(r, e, "features", value_set(&b));
+	return extension_with_critical(
+	    r, e, "features", extension_set(r, &list, DER_INTEGER, read_feature, at));
 }
 
 /* One SignedCertificateTimestamp of RFC 6962 section 3.2; false if it is none. */

@@ -64,23 +64,18 @@ read_qualifier(const struct reading *r, const struct tlv *seq, const struct plac
 static const struct value *
 read_policy(const struct reading *r, const struct tlv *seq, const struct place *up)
 {
-	struct value_builder b = {.arena = r->arena}, list = {.arena = r->arena};
-	struct place at = {up, "policyQualifiers", 0}, one_at = {&at, NULL, 0};
-	struct cursor in = cursor_of(seq->value), inner;
-	struct tlv oid, qualifiers, t;
+	struct value_builder b = {.arena = r->arena};
+	struct place at = {up, "policyQualifiers", 0};
+	struct cursor in = cursor_of(seq->value);
+	struct tlv oid, list;
 
 	if (!der_expect(r->d, &in, DER_OID, 0, &oid, up) || !der_oid(r->d, &oid, up))
 		return value_null();
 	value_add_member(&b, "oid", extension_oid_value(r, oid.value));
-	if (der_optional(r->d, &in, DER_SEQUENCE, &qualifiers, &at)) {
-		extension_not_empty(r, &qualifiers, &at);
-		inner = cursor_of(qualifiers.value);
-		for (; !der_at_end(&inner); one_at.index++) {
-			if (!der_expect(r->d, &inner, DER_SEQUENCE, 0, &t, &one_at))
-				return value_null();
-			value_add(&list, read_qualifier(r, &t, &one_at));
-		}
-		value_add_member(&b, "qualifiers", value_set(&list));
+	if (der_optional(r->d, &in, DER_SEQUENCE, &list, &at)) {
+		extension_not_empty(r, &list, &at);
+		value_add_member(
+		    &b, "qualifiers", extension_set(r, &list, DER_SEQUENCE, read_qualifier, &at));
 	}
 	der_end(r->d, &in, up);
 	return value_object(&b);
@@ -88,55 +83,33 @@ read_policy(const struct reading *r, const struct tlv *seq, const struct place *
 
 /* RFC 5280 section 4.2.1.4 */
 const struct value *
-extension_read_policies(const struct reading *r, const struct extension *e, const struct place *up)
+extension_read_policies(const struct reading *r, const struct extension *e, const struct place *at)
+{
+	return extension_read_set(r, e, "policies", DER_SEQUENCE, read_policy, at);
+}
+
+static const struct value *
+read_mapping(const struct reading *r, const struct tlv *seq, const struct place *at)
 {
 	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in;
-	struct tlv seq, t;
+	struct cursor in = cursor_of(seq->value);
+	struct tlv from, to;
 
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
+	if (!der_expect(r->d, &in, DER_OID, 0, &from, at) || !der_oid(r->d, &from, at) ||
+	    !der_expect(r->d, &in, DER_OID, 0, &to, at) || !der_oid(r->d, &to, at) ||
+	    !der_end(r->d, &in, at))
 		return value_null();
-	extension_not_empty(r, &seq, up);
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
-			return value_null();
-		value_add(&b, read_policy(r, &t, &at));
-	}
-	return extension_with_critical(r, e, "policies", value_set(&b));
+	value_add_member(&b, "issuer", extension_oid_value(r, from.value));
+	value_add_member(&b, "subject", extension_oid_value(r, to.value));
+	return value_object(&b);
 }
 
 /* RFC 5280 section 4.2.1.5 */
 const struct value *
 extension_read_policy_mappings(
-    const struct reading *r, const struct extension *e, const struct place *up)
+    const struct reading *r, const struct extension *e, const struct place *at)
 {
-	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor in;
-	struct tlv seq, t, from, to;
-
-	if (!extension_open(r, e, DER_SEQUENCE, &seq, up))
-		return value_null();
-	extension_not_empty(r, &seq, up);
-	in = cursor_of(seq.value);
-	for (; !der_at_end(&in); at.index++) {
-		struct value_builder pair = {.arena = r->arena};
-		struct cursor inner;
-
-		if (!der_expect(r->d, &in, DER_SEQUENCE, 0, &t, &at))
-			return value_null();
-		inner = cursor_of(t.value);
-		if (!der_expect(r->d, &inner, DER_OID, 0, &from, &at) ||
-		    !der_oid(r->d, &from, &at) || !der_expect(r->d, &inner, DER_OID, 0, &to, &at) ||
-		    !der_oid(r->d, &to, &at) || !der_end(r->d, &inner, &at))
-			return value_null();
-		value_add_member(&pair, "issuer", extension_oid_value(r, from.value));
-		value_add_member(&pair, "subject", extension_oid_value(r, to.value));
-		value_add(&b, value_object(&pair));
-	}
-	return extension_with_critical(r, e, "mappings", value_set(&b));
+	return extension_read_set(r, e, "mappings", DER_SEQUENCE, read_mapping, at);
 }
 
 /* [n] INTEGER OPTIONAL */
@@ -212,23 +185,14 @@ read_subtree(const struct reading *r, const struct tlv *seq, const struct place 
 }
 
 static const struct value *
-read_subtrees(const struct reading *r, struct cursor *in, uint8_t id, const struct place *up)
+read_subtrees(const struct reading *r, struct cursor *in, uint8_t id, const struct place *at)
 {
-	struct value_builder b = {.arena = r->arena};
-	struct place at = {up, NULL, 0};
-	struct cursor inner;
-	struct tlv list, t;
+	struct tlv list;
 
-	if (!der_optional(r->d, in, id, &list, up))
+	if (!der_optional(r->d, in, id, &list, at))
 		return value_null();
-	extension_not_empty(r, &list, up);
-	inner = cursor_of(list.value);
-	for (; !der_at_end(&inner); at.index++) {
-		if (!der_expect(r->d, &inner, DER_SEQUENCE, 0, &t, &at))
-			return value_null();
-		value_add(&b, read_subtree(r, &t, &at));
-	}
-	return value_set(&b);
+	extension_not_empty(r, &list, at);
+	return extension_set(r, &list, DER_SEQUENCE, read_subtree, at);
 }
 
 /* RFC 5280 section 4.2.1.10 */

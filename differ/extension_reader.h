@@ -25,6 +25,17 @@ const struct value *extension_oid_value(const struct reading *r, struct span oid
 /* Says so if a list that must not be empty is. */
 void extension_not_empty(const struct reading *r, const struct tlv *list, const struct place *at);
 
+typedef const struct value *element_reader(
+    const struct reading *r, const struct tlv *t, const struct place *at);
+
+/* A SEQUENCE OF, all of whose elements have one tag, as a set of what `read` makes of each. */
+const struct value *extension_set(const struct reading *r, const struct tlv *list, uint8_t id,
+    element_reader *read, const struct place *up);
+
+/* The same where it is all of the contents, and must not be empty: {NAME: set, "critical"}. */
+const struct value *extension_read_set(const struct reading *r, const struct extension *e,
+    const char *name, uint8_t id, element_reader *read, const struct place *up);
+
 /* extension_policy.c: RFC 5280 sections 4.2.1.4, 5, 10, 11, 14 */
 extension_reader extension_read_policies, extension_read_policy_mappings,
     extension_read_policy_constraints, extension_read_inhibit_any_policy,

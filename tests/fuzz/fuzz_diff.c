@@ -1,7 +1,7 @@
 /*
- * The difference of two certificates: two blocks of PEM, or the halves of anything else. What is
- * held here: two that are equal differ in nothing, two that are not differ visibly, and the other
- * way round as well.
+ * The difference of two certificates: two blocks of PEM, two elements of DER, or the halves of
+ * anything else. What is held here: two that are equal differ in nothing, two that are not differ
+ * visibly, and the other way round as well.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,13 +30,26 @@ compare(const struct facts *old, const struct facts *new, bool equal)
 	arena_finish(&arena);
 }
 
+/* Where the second begins. */
+static size_t
+split(const uint8_t *data, size_t len)
+{
+	struct der d = {.start = data, .muted = true};
+	struct cursor c = cursor_of(span_of(data, len));
+	struct tlv first;
+
+	if (der_optional(&d, &c, DER_SEQUENCE, &first, NULL))
+		return first.whole.len;
+	return len / 2;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct buf first = {0};
 	struct input in = {0};
-	const uint8_t *second = data + len / 2;
-	size_t first_len = len / 2, second_len = len - first_len;
+	size_t first_len = split(data, len), second_len = len - first_len;
+	const uint8_t *second = data + first_len;
 	struct facts *old, *new;
 	bool equal;
 

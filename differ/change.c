@@ -348,6 +348,18 @@ changes_between(struct changes *c, uint32_t number, const struct series *series,
 }
 
 int
+changes_classify(
+    struct changes *c, const struct lifetime_event *event, unsigned *classes, struct err *err)
+{
+	struct transition t;
+	int rc = compare(c, event, &t, err);
+
+	if (rc == 0)
+		*classes = classify(&t);
+	return rc;
+}
+
+int
 changes_differences(struct changes *c, const struct change *change,
     const struct difference **differences, struct err *err)
 {

@@ -49,6 +49,10 @@ int changes_read(struct changes *changes, uint32_t number, const struct series *
 int changes_between(struct changes *changes, uint32_t number, const struct series *series,
     int64_t from_ms, int64_t to_ms, struct change *change, struct err *err);
 
+/* The classes that a change would have. 0 or <0. */
+int changes_classify(struct changes *changes, const struct lifetime_event *event, unsigned *classes,
+    struct err *err);
+
 /* The facts of an evidence record; borrowed until the next call but one on `changes`. NULL on
  * error. */
 const struct facts *changes_facts(struct changes *changes, uint32_t evidence, struct err *err);

@@ -3,10 +3,7 @@
 
 #include "../store/mem.h"
 #include "cmd.h"
-#include "model.h"
-#include "out_history.h"
-#include "out_json.h"
-#include "query.h"
+#include "print.h"
 
 /* Changes of all chosen series, to be put in order of time. */
 struct log {
@@ -52,34 +49,14 @@ by_time(const void *a, const void *b)
 }
 
 static int
-print(struct query *q, const struct change *change, const struct change *above, struct buf *line,
-    struct err *err)
+print_at(struct log *log, size_t i, struct err *err)
 {
-	const struct out_style style = {
-	    .colour = q->colour, .utc = q->utc, .all_fields = q->all_fields};
-	struct arena arena = {0};
 	struct series series;
-	int rc;
+	int rc = store_series(log->query->view, log->list[i].series, &series, err);
 
-	buf_clear(line);
-	if ((rc = store_series(q->view, change->series, &series, err)) < 0)
-		return rc;
-	if (q->options.json) {
-		const struct value *v =
-		    model_change(&arena, q->changes, change, &series, NULL, err);
-
-		if (v != NULL)
-			out_json_value(line, v);
-		else
-			rc = err->code;
-		buf_append_byte(line, '\n');
-	} else {
-		rc = out_history_change(line, q->changes, change, above, &series, &style, err);
-	}
-	if (rc >= 0)
-		fwrite(line->data, 1, line->len, stdout);
-	arena_finish(&arena);
-	return rc;
+	return rc < 0 ? rc
+		      : print_change(log->query, &log->list[i], i > 0 ? &log->list[i - 1] : NULL,
+			    &series, err);
 }
 
 int
@@ -87,7 +64,6 @@ cmd_log(int argc, char **argv)
 {
 	struct query q;
 	struct log log = {.query = &q};
-	struct buf line = {0};
 	struct err err = {0};
 	bool missing = false;
 	int status = query_open(&q, "log", "[HOST…]",
@@ -98,12 +74,12 @@ cmd_log(int argc, char **argv)
 	if (status >= 0)
 		goto out;
 	status = EXIT_DONE;
-	if (query_walk(&q, gather, &log, &missing, &err) < 0)
+	if (query_walk_span(&q, gather, &log, &missing, &err) < 0)
 		goto out;
 	if (log.n > 0)
 		qsort(log.list, log.n, sizeof(*log.list), by_time);
 	for (size_t i = 0; i < log.n && err.code == ERR_NONE; i++)
-		print(&q, &log.list[i], i > 0 ? &log.list[i - 1] : NULL, &line, &err);
+		print_at(&log, i, &err);
 	if (missing || (q.exit_code && log.n > 0))
 		status = EXIT_MISSING;
 	if (log.n == 0 && !q.options.json && !q.options.quiet && !missing)
@@ -112,7 +88,6 @@ out:
 	if (err.code != ERR_NONE)
 		status = options_trouble("mxdiff", &err);
 	free(log.list);
-	buf_finish(&line);
 	query_close(&q);
 	return status;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "../store/clock.h"
 #include "../store/mem.h"
 #include "../store/timeline.h"
 
@@ -86,19 +87,51 @@ take_moment(struct history *h, struct err *err)
 	return rc;
 }
 
-static int
-push(struct history *h, const struct lifetime_sighting *s, struct err *err)
+static void
+push(struct history *h, const struct lifetime_sighting *s)
 {
-	int rc;
-
-	if (h->moment_n > 0 && h->moment[0].sighting.time_ms != s->time_ms &&
-	    (rc = take_moment(h, err)) < 0)
-		return rc;
 	if (h->moment_n == h->moment_cap) {
 		h->moment_cap = h->moment_cap > 0 ? 2 * h->moment_cap : 4;
 		h->moment = mem_grow(h->moment, h->moment_cap, sizeof(*h->moment));
 	}
 	h->moment[h->moment_n++].sighting = *s;
+}
+
+/* The state of an evidence: nearly always that of the one before. */
+static inline int
+find_state(struct history *h, struct lifetime_sighting *s, struct err *err)
+{
+	int rc;
+
+	if (!h->has_evidence || s->evidence != h->evidence) {
+		if ((rc = states_of_evidence(h->states, s->evidence, &h->state, err)) < 0)
+			return rc;
+		h->evidence = s->evidence;
+		h->has_evidence = true;
+	}
+	s->state = h->state;
+	return 0;
+}
+
+/* The next sighting of the walk, after those of earlier moments were taken. */
+static inline int
+take_next(struct history *h, const struct sighting *sighting, struct err *err)
+{
+	struct lifetime_sighting s = {.time_ms = sighting->time_ms, .evidence = sighting->evidence};
+	int rc;
+
+	if ((rc = find_state(h, &s, err)) < 0)
+		return rc;
+	if (h->moment_n > 0 && h->moment[0].sighting.time_ms != s.time_ms) {
+		if (h->moment_n == 1) {
+			take(h, &h->moment[0].sighting);
+			h->moment[0].sighting = s;
+			return 0;
+		}
+		if ((rc = take_moment(h, err)) < 0)
+			return rc;
+	}
+	push(h, &s);
 	return 0;
 }
 
@@ -129,14 +162,9 @@ history_read(struct history *h, uint32_t series, int64_t until_ms,
 		 &timeline, h->view, series, SERIES_PROBE, INT64_MIN, until_ms, err)) < 0)
 		return rc;
 	while ((rc = timeline_next(&timeline, &sighting, err)) > 0) {
-		struct lifetime_sighting s = {
-		    .time_ms = sighting.time_ms, .evidence = sighting.evidence};
-
-		if (left_out(without, &at, s.time_ms))
+		if (left_out(without, &at, sighting.time_ms))
 			continue;
-		if ((rc = states_of_evidence(h->states, s.evidence, &s.state, err)) < 0)
-			break;
-		if ((rc = push(h, &s, err)) < 0)
+		if ((rc = take_next(h, &sighting, err)) < 0)
 			break;
 	}
 	timeline_finish(&timeline);
@@ -162,10 +190,10 @@ last_of_moment(struct history *h, uint32_t series, int64_t time_ms,
 	while ((rc = timeline_next(&timeline, &s, err)) > 0) {
 		struct lifetime_sighting one = {.time_ms = s.time_ms, .evidence = s.evidence};
 
-		if ((rc = states_of_evidence(h->states, one.evidence, &one.state, err)) < 0)
+		if ((rc = find_state(h, &one, err)) < 0)
 			break;
-		if (states_get(h->states, one.state)->observed && (rc = push(h, &one, err)) < 0)
-			break;
+		if (states_get(h->states, one.state)->observed)
+			push(h, &one);
 	}
 	timeline_finish(&timeline);
 	if (rc < 0 || h->moment_n == 0 || (rc = order_moment(h, err)) < 0)
@@ -188,4 +216,72 @@ history_last_observed(struct history *h, uint32_t series, int64_t before_ms,
 		before_ms = s.time_ms;
 	}
 	return rc;
+}
+
+/* ---- a span ------------------------------------------------------------------------------ */
+
+#define NOT_YET 2 /* what it showed before the span is to be read first */
+
+/* Takes sightings until it is no longer steady (0), or observed at or after until_ms, or read to
+ * the end (1). NOT_YET where nothing was observed before since_ms. */
+static int
+walk_steady(struct history *h, struct timeline *timeline, int64_t since_ms, int64_t until_ms,
+    struct err *err)
+{
+	const struct lifetimes *l = &h->lifetimes;
+	struct sighting sighting;
+	bool inside = false;
+	int rc;
+
+	while ((rc = timeline_next(timeline, &sighting, err)) > 0) {
+		if (!inside && sighting.time_ms >= since_ms) {
+			if ((rc = take_moment(h, err)) < 0)
+				return rc;
+			if (l->n == 0)
+				return NOT_YET;
+			inside = true;
+		}
+		if ((rc = take_next(h, &sighting, err)) < 0)
+			return rc;
+		if (l->n > 1 || l->events_n > 0)
+			return 0;
+		if (l->n > 0 && l->list[0].last.time_ms >= until_ms)
+			return 1;
+	}
+	if (rc < 0 || (rc = take_moment(h, err)) < 0)
+		return rc;
+	return l->n <= 1 && l->events_n == 0;
+}
+
+static int
+steady_from(struct history *h, uint32_t series, int64_t from_ms, int64_t since_ms, int64_t until_ms,
+    struct err *err)
+{
+	struct timeline timeline;
+	int rc;
+
+	lifetimes_clear(&h->lifetimes);
+	h->moment_n = 0;
+	if ((rc = timeline_init(
+		 &timeline, h->view, series, SERIES_PROBE, from_ms, INT64_MAX, err)) < 0)
+		return rc;
+	rc = walk_steady(h, &timeline, since_ms, until_ms, err);
+	timeline_finish(&timeline);
+	return rc;
+}
+
+int
+history_is_steady(
+    struct history *h, uint32_t series, int64_t since_ms, int64_t until_ms, struct err *err)
+{
+	struct lifetime_sighting last;
+	int rc = steady_from(
+	    h, series, clock_day_of_ms(since_ms) * CLOCK_DAY_MS, since_ms, until_ms, err);
+
+	if (rc != NOT_YET)
+		return rc;
+	if ((rc = history_last_observed(h, series, since_ms, &last, err)) < 0)
+		return rc;
+	return rc > 0 ? steady_from(h, series, last.time_ms, since_ms, until_ms, err)
+		      : steady_from(h, series, since_ms, INT64_MIN, until_ms, err);
 }

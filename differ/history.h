@@ -17,9 +17,11 @@ struct history_moment {
 struct history {
 	struct store_view *view;
 	struct states *states;
-	struct lifetimes lifetimes;	  /* of the series that was read last */
+	struct lifetimes lifetimes;    /* of the series that was read last */
 	struct history_moment *moment; /* the sightings of one moment, to be put in order */
 	size_t moment_n, moment_cap;
+	uint32_t evidence, state; /* what was looked up last, and its state */
+	bool has_evidence;
 };
 
 /* What to leave out: the times of observations (ascending) that a reader of the journal is to see
@@ -37,6 +39,12 @@ void history_finish(struct history *h);
 int history_read(struct history *h, uint32_t series, int64_t until_ms,
     const struct history_without *without, const struct lifetime_event **events, size_t *n,
     struct err *err);
+
+/* 1: no event of the series has its bracket's end at or after since_ms and its begin before
+ * until_ms; told by what stands in those days, and from the last observation before them on. 0:
+ * there may be one; history_read() tells. */
+int history_is_steady(
+    struct history *h, uint32_t series, int64_t since_ms, int64_t until_ms, struct err *err);
 
 /* What was last observed before before_ms: 1 and *sighting, or 0. */
 int history_last_observed(struct history *h, uint32_t series, int64_t before_ms,

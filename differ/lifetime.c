@@ -46,7 +46,14 @@ event_add(struct lifetimes *l)
 	return &l->events[l->events_n++];
 }
 
-/* The lifetime that a sighting of `state` goes on with, or l->n. Forgets those that have ended. */
+/* Whether it ended so long ago that what comes again is another story. */
+static bool
+is_over(const struct lifetimes *l, const struct lifetime *one)
+{
+	return l->observed - one->last_index - 1 >= LIFETIME_RESUME * l->rules.settle;
+}
+
+/* The newest lifetime of `state` that is not over, or l->n. Forgets those that are. */
 static size_t
 find_open(struct lifetimes *l, uint32_t state)
 {
@@ -55,7 +62,7 @@ find_open(struct lifetimes *l, uint32_t state)
 	for (size_t i = 0; i < l->open_n; i++) {
 		const struct lifetime *one = &l->list[l->open[i]];
 
-		if (lifetimes_ended(l, one))
+		if (is_over(l, one))
 			continue;
 		if (one->first.state == state)
 			found = l->open[i];
@@ -72,8 +79,9 @@ not_empty(int64_t after_ms, int64_t before_ms)
 	return after_ms < before_ms ? after_ms : before_ms - 1;
 }
 
+/* previous: l->n, or that of the same state that ended not long ago. */
 static void
-begin(struct lifetimes *l, const struct lifetime_sighting *sighting, bool back)
+begin(struct lifetimes *l, const struct lifetime_sighting *sighting, size_t previous, bool back)
 {
 	struct lifetime *one;
 
@@ -86,7 +94,11 @@ begin(struct lifetimes *l, const struct lifetime_sighting *sighting, bool back)
 		l->open = mem_grow(l->open, l->open_cap, sizeof(*l->open));
 	}
 	one = &l->list[l->n];
-	*one = (struct lifetime){.first = *sighting, .back = back, .first_index = l->observed};
+	*one = (struct lifetime){.first = *sighting,
+	    .back = back,
+	    .first_index = l->observed,
+	    .previous = previous,
+	    .has_previous = previous < l->n};
 	if (l->n > 0) {
 		one->before = l->list[l->current].last;
 		one->old = l->current;
@@ -133,10 +145,16 @@ lifetimes_observe(struct lifetimes *l, struct lifetime_sighting sighting)
 		at = l->current; /* nearly always: what the last one showed */
 	} else {
 		at = find_open(l, sighting.state);
-		if (at == l->n)
-			begin(l, &sighting, was_gone);
-		else if (was_gone)
-			add_back(l, &sighting);
+		if (at == l->n || lifetimes_ended(l, &l->list[at])) {
+			size_t previous = at;
+
+			at = l->n;
+			begin(l, &sighting, previous, was_gone);
+		} else {
+			l->list[at].returns += at != l->current;
+			if (was_gone)
+				add_back(l, &sighting);
+		}
 		if (at != l->current) {
 			l->list[l->current].next = sighting;
 			l->list[l->current].next_lifetime = at;
@@ -164,13 +182,41 @@ lifetimes_gap(struct lifetimes *l, struct lifetime_sighting sighting)
 	}
 }
 
-/* Whether list[at] brings back the state that the one it replaces had replaced. */
+/* Whether list[at] brings back the state that the one it replaces had replaced: it was undone.
+ * What comes after that has been done anew. */
 static bool
 has_returned(const struct lifetimes *l, size_t at)
 {
 	size_t old = l->list[at].old;
 
-	return old > 0 && l->list[l->list[old].old].first.state == l->list[at].first.state;
+	return old > 0 && !l->list[old].returned &&
+	       l->list[l->list[old].old].first.state == l->list[at].first.state;
+}
+
+/* Whether list[at] goes on with what a balancer had shown before. */
+static bool
+has_resumed(const struct lifetimes *l, size_t at)
+{
+	const struct lifetime *one = &l->list[at];
+
+	return one->has_previous && (l->list[one->previous].returns + one->returns >= 2 ||
+					l->list[one->old].returns >= 2);
+}
+
+static void
+find_roots(struct lifetimes *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct lifetime *one = &l->list[i];
+
+		one->goes_on = false;
+		one->root = i;
+		one->returned = i > 0 && has_returned(l, i);
+		if (has_resumed(l, i)) {
+			one->root = l->list[one->previous].root;
+			l->list[one->previous].goes_on = true;
+		}
+	}
 }
 
 static void
@@ -186,7 +232,8 @@ add_begin(struct lifetimes *l, size_t at)
 	e->after_ms = one->after_ms;
 	e->before_ms = one->first.time_ms;
 	e->back = one->back;
-	e->returned = has_returned(l, at);
+	e->returned = one->returned;
+	e->resumed = one->root != at;
 	e->mixed = reaches_beyond && !lifetimes_ended(l, old);
 	if (!e->mixed) {
 		e->has_old_gone = true;
@@ -207,6 +254,7 @@ add_rolled_back(struct lifetimes *l, size_t at)
 	e->kind = LIFETIME_ROLLED_BACK;
 	e->old = one->last;
 	e->new = one->next;
+	e->resumed = one->goes_on || l->list[one->next_lifetime].root >= one->root;
 	e->before_ms = one->next.time_ms;
 	e->after_ms = not_empty(one->last.time_ms, one->next.time_ms);
 	e->has_old_gone = true;
@@ -231,6 +279,7 @@ by_time(const void *a, const void *b)
 const struct lifetime_event *
 lifetimes_events(struct lifetimes *l, size_t *n)
 {
+	find_roots(l);
 	for (size_t i = 1; i < l->n; i++)
 		add_begin(l, i);
 	for (size_t i = 1; i < l->n; i++)

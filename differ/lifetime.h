@@ -15,6 +15,11 @@
  * - No bracket is empty: of several states at one moment, each is after the last earlier moment
  *   at which anything was observed, or (where there is none) after the millisecond before.
  *
+ * Beyond the contract: a balancer's rare backend may be missed `settle` times in a row, so that its
+ * lifetime ends and another begins. Such an end and begin are events as any other, but `resumed`
+ * tells them from what somebody did: the state had been shown a short while ago (LIFETIME_RESUME
+ * times settle observations), and it or what it gave way to had taken turns with others.
+ *
  * Pure: no store, no clock, no certificate. States and evidence are numbers that the caller gives
  * meaning to. It works on a stream and keeps what lifetimes there are, not the sightings.
  *
@@ -28,6 +33,7 @@
 #include <stdint.h>
 
 #define LIFETIME_SETTLE 20
+#define LIFETIME_RESUME 8
 #define LIFETIME_GONE_AFTER_MS (INT64_C(7) * 86400000)
 
 struct lifetime_rules {
@@ -48,8 +54,14 @@ struct lifetime {
 	int64_t after_ms;		 /* its begin is after this; not in the first one */
 	struct lifetime_sighting next;	 /* the observation after `last`; if has_next */
 	bool has_next;
-	bool back;			  /* it began when the series came back from GONE */
-	size_t old, next_lifetime;	  /* indexes: of `before`, of `next` */
+	bool back;		   /* it began when the series came back from GONE */
+	size_t old, next_lifetime; /* indexes: of `before`, of `next` */
+	size_t previous;	   /* that of this state that ended not long before */
+	size_t root;		   /* the first of those that were resumed; itself if none */
+	bool has_previous;
+	bool goes_on;			  /* a later one resumes it */
+	bool returned;			  /* it brings back what `old` had replaced */
+	uint64_t returns;		  /* how often others were shown, and it again */
 	uint64_t first_index, last_index; /* of the sightings among the observed, from 0 */
 };
 
@@ -62,6 +74,7 @@ struct lifetime_event {
 	bool mixed;			   /* BEGIN: the old state is still among what is shown */
 	bool back;			   /* BEGIN: after GONE */
 	bool returned; /* BEGIN: to the state that the old one had replaced: undone */
+	bool resumed;  /* BEGIN, ROLLED_BACK: a balancer's doing */
 	bool has_old_gone;
 	int64_t old_gone_after_ms, old_gone_before_ms;
 };
@@ -70,14 +83,14 @@ struct lifetimes {
 	struct lifetime_rules rules;
 	struct lifetime *list; /* in order of their first sightings */
 	size_t n, cap;
-	size_t *open; /* indexes of those that may still go on: at most settle + 1 */
+	size_t *open; /* indexes of those that may go on or be resumed */
 	size_t open_n, open_cap;
 	uint64_t observed;
-	size_t current; /* the lifetime of the last observation */
+	size_t current;	    /* the lifetime of the last observation */
 	int64_t earlier_ms; /* of the last observation before the newest one's moment */
 	bool has_earlier;
-	bool gone;	/* and not yet back */
-	bool gap;	/* probed in vain since the last observation */
+	bool gone; /* and not yet back */
+	bool gap;  /* probed in vain since the last observation */
 	struct lifetime_sighting gap_first, gap_last;
 	struct lifetime_event *events; /* GONE and BACK as they are found, then all */
 	size_t events_n, events_cap;

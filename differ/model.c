@@ -89,7 +89,7 @@ moment(struct arena *a, const struct state *s)
 {
 	struct value_builder b = {.arena = a};
 
-	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->chain));
+	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->id));
 	value_add_member(&b, "leaf", hash_value(a, s->has_chain, &s->leaf));
 	value_add_member(&b, "outcome", text(a, outcome_name(s->outcome)));
 	return value_object(&b);
@@ -218,7 +218,7 @@ model_state(struct arena *a, struct changes *changes, const struct series *serie
 	value_add_member(&b, "first", time_value(a, first_ms));
 	value_add_member(&b, "last", time_value(a, last->time_ms));
 	value_add_member(&b, "outcome", text(a, outcome_name(s->outcome)));
-	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->chain));
+	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->id));
 	value_add_member(&b, "leaf", hash_value(a, s->has_chain, &s->leaf));
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		value_add_member(

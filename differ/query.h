@@ -55,10 +55,25 @@ int query_open(struct query *q, const char *command, const char *operands, const
 void query_close(struct query *q);
 
 /* Calls `each` for every chosen probe series once, in the order of exports for each operand; stops
- * at its first negative return. *found (may be NULL) counts them. An operand that matches no
- * series is named on standard error, and *missing set. */
+ * at its first negative return. An operand that matches no series is named on standard error, and
+ * *missing set. SIGINT and SIGTERM end the walk with an error that says how far it came. */
 typedef int query_each(void *ctx, uint32_t number, const struct series *series, struct err *err);
 int query_walk(struct query *q, query_each *each, void *ctx, bool *missing, struct err *err);
+
+/* The same for those that may have a change whose bracket overlaps the span of time: without
+ * operands the index of dates names those that were probed since, in no order to rely on; and of
+ * them all the days of the span tell whether anything changed. */
+int query_walk_span(struct query *q, query_each *each, void *ctx, bool *missing, struct err *err);
+
+/* The chosen series below a name (of a host alone: `exact`), in the order of exports, each once. */
+int query_walk_name(
+    struct query *q, const char *name, bool exact, query_each *each, void *ctx, struct err *err);
+
+/* Whether an operand is an address. */
+bool query_has_address(const struct query *q);
+
+/* Whether what has these classes and this severity passes --class and --severity. */
+bool query_takes(const struct query *q, unsigned classes, enum severity severity);
 
 /* Whether a change passes --class, --severity and the span of time: its bracket must overlap
  * [since, until). */

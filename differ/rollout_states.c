@@ -5,6 +5,12 @@
 #include "../store/mem.h"
 
 void
+rollout_states_clear(struct rollout_states *s)
+{
+	s->n = s->found_n = 0;
+}
+
+void
 rollout_states_finish(struct rollout_states *s)
 {
 	free(s->list);
@@ -16,22 +22,28 @@ void
 rollout_states_add(struct rollout_states *s, uint64_t bucket, uint32_t series, size_t at,
     const struct lifetimes *l)
 {
+	uint64_t earlier_last = 0; /* the last sighting of all lifetimes so far */
+
 	while (s->cap - s->n < l->n) {
 		s->cap = s->cap > 0 ? 2 * s->cap : 64;
 		s->list = mem_grow(s->list, s->cap, sizeof(*s->list));
 	}
 	for (size_t i = 0; i < l->n; i++) {
 		const struct lifetime *one = &l->list[i];
+		bool alone = i == 0 || earlier_last < one->first_index;
 
 		s->list[s->n++] = (struct rollout_lifetime){.bucket = bucket,
 		    .state = one->first.state,
+		    .evidence = one->first.evidence,
 		    .series = series,
 		    .at = at,
 		    .first_ms = one->first.time_ms,
-		    .certain_ms = i > 0	     ? INT64_MIN
-				  : l->n > 1 ? l->list[1].first.time_ms
-					     : INT64_MAX,
+		    .certain_ms = !alone	 ? INT64_MIN
+				  : i + 1 < l->n ? l->list[i + 1].first.time_ms
+						 : INT64_MAX,
 		    .over_ms = one->has_next ? one->next.time_ms : INT64_MAX};
+		if (earlier_last < one->last_index)
+			earlier_last = one->last_index;
 	}
 }
 
@@ -100,40 +112,75 @@ showed(
 	return last.state == one->state;
 }
 
+/* Those of list[begin..) that are of one bucket and, unless `any`, one state. */
+static int
+find_from(struct rollout_states *s, struct history *history, size_t begin, bool any,
+    int64_t before_ms, struct err *err)
+{
+	int rc;
+
+	for (size_t i = begin; i < s->n; i++) {
+		const struct rollout_lifetime *one = &s->list[i];
+
+		if (one->bucket != s->list[begin].bucket ||
+		    (!any && one->state != s->list[begin].state))
+			break;
+		if (one->first_ms >= before_ms)
+			continue;
+		if ((rc = showed(one, history, before_ms, err)) < 0)
+			return rc;
+		if (rc > 0)
+			found_add(s, i);
+	}
+	return 0;
+}
+
+/* What is sorted, and by what. */
+struct found {
+	size_t at, index;
+};
+
 static int
 by_at(const void *a, const void *b)
 {
-	const size_t *x = a, *y = b;
+	const struct found *x = a, *y = b;
 
-	return *x < *y ? -1 : *x > *y;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* By the caller's index, each once. */
+static void
+sort_found(struct rollout_states *s)
+{
+	struct found *list = mem_zero(s->found_n, sizeof(*list));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->found_n; i++)
+		list[i] = (struct found){s->list[s->found[i]].at, s->found[i]};
+	qsort(list, s->found_n, sizeof(*list), by_at);
+	for (size_t i = 0; i < s->found_n; i++)
+		if (kept == 0 || s->list[s->found[kept - 1]].at != list[i].at)
+			s->found[kept++] = list[i].index;
+	s->found_n = kept;
+	free(list);
 }
 
 int
 rollout_states_find(struct rollout_states *s, struct history *history, uint64_t bucket,
     const uint32_t *states, size_t n, int64_t before_ms, struct err *err)
 {
-	size_t kept = 0;
-	int rc;
+	int rc = 0;
 
 	s->found_n = 0;
-	for (size_t i = 0; i < n; i++) {
-		for (size_t j = first_of(s, bucket, states[i]); j < s->n; j++) {
-			const struct rollout_lifetime *one = &s->list[j];
+	for (size_t i = 0; rc >= 0 && i < (states != NULL ? n : 1); i++) {
+		uint32_t state = states != NULL ? states[i] : 0;
+		size_t begin = first_of(s, bucket, state);
 
-			if (one->bucket != bucket || one->state != states[i] ||
-			    one->first_ms >= before_ms)
-				break;
-			if ((rc = showed(one, history, before_ms, err)) < 0)
-				return rc;
-			if (rc > 0)
-				found_add(s, one->at);
-		}
+		if (begin < s->n && s->list[begin].bucket == bucket &&
+		    (states == NULL || s->list[begin].state == state))
+			rc = find_from(s, history, begin, states == NULL, before_ms, err);
 	}
-	if (s->found_n > 0)
-		qsort(s->found, s->found_n, sizeof(*s->found), by_at);
-	for (size_t i = 0; i < s->found_n; i++)
-		if (kept == 0 || s->found[kept - 1] != s->found[i])
-			s->found[kept++] = s->found[i];
-	s->found_n = kept;
-	return 0;
+	if (rc >= 0)
+		sort_found(s);
+	return rc;
 }

@@ -13,10 +13,10 @@
 
 struct rollout_lifetime {
 	uint64_t bucket;
-	uint32_t state;
-	uint32_t series;    /* its number */
-	size_t at;	    /* the caller's index of it */
-	int64_t first_ms;   /* first sighting */
+	uint32_t state, evidence; /* of its first sighting */
+	uint32_t series;	  /* its number */
+	size_t at;		  /* the caller's index of it */
+	int64_t first_ms;	  /* first sighting */
 	int64_t certain_ms; /* up to here (inclusive) nothing else was shown; INT64_MIN: not so */
 	int64_t over_ms;    /* what was observed next after its last sighting; INT64_MAX: nothing */
 };
@@ -24,10 +24,11 @@ struct rollout_lifetime {
 struct rollout_states {
 	struct rollout_lifetime *list;
 	size_t n, cap;
-	size_t *found;
+	size_t *found; /* in list[], by their `at`, ascending */
 	size_t found_n, found_cap;
 };
 
+void rollout_states_clear(struct rollout_states *s); /* keeps the memory */
 void rollout_states_finish(struct rollout_states *s);
 
 /* The lifetimes of a series, each series once. */
@@ -36,8 +37,8 @@ void rollout_states_add(struct rollout_states *s, uint64_t bucket, uint32_t seri
 
 void rollout_states_sort(struct rollout_states *s); /* after the last one */
 
-/* Those of the bucket that showed one of states[0..n) (ascending, distinct) when last observed
- * before before_ms: their `at` in s->found, ascending, until the next call. 0 or <0. */
+/* Those of the bucket that showed one of states[0..n) (ascending, distinct; NULL: any) when last
+ * observed before before_ms: in s->found, until the next call. 0 or <0. */
 int rollout_states_find(struct rollout_states *s, struct history *history, uint64_t bucket,
     const uint32_t *states, size_t n, int64_t before_ms, struct err *err);
 

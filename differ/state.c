@@ -7,6 +7,7 @@
 #include "../store/mem.h"
 
 #define UNKNOWN UINT32_MAX
+#define WORDS_MAX (2 * LIMIT_WORD + 4)
 
 struct states {
 	struct store_view *view;
@@ -32,6 +33,8 @@ states_destroy(struct states *s)
 {
 	if (s == NULL)
 		return;
+	for (uint32_t i = 0; i < s->n; i++)
+		free(s->list[i].words);
 	free(s->list);
 	free(s->slots);
 	free(s->of_evidence);
@@ -82,13 +85,17 @@ intern(struct states *s, const struct state *state)
 			s->list = mem_grow(s->list, s->cap, sizeof(*s->list));
 		}
 		*slot = s->n;
-		s->list[s->n++] = *state;
+		s->list[s->n] = *state;
+		if (state->words != NULL)
+			s->list[s->n].words = mem_strdup(state->words);
+		s->n++;
 	}
 	return *slot;
 }
 
+/* Its words are in `words`, until it is kept. */
 static struct state
-state_of(const struct evidence *e)
+state_of(const struct evidence *e, char words[WORDS_MAX])
 {
 	struct state state = {.outcome = e->outcome, .observed = evidence_is_observed(e)};
 	const char *status = e->reported_status, *signature = e->server_signature;
@@ -97,18 +104,19 @@ state_of(const struct evidence *e)
 	if (e->chain_n > 0) {
 		state.has_chain = true;
 		state.leaf = e->chain[0];
-		state.chain = state.id = hash_chain(e->chain, e->chain_n);
+		state.id = hash_chain(e->chain, e->chain_n);
 		return state;
 	}
 	if (status == NULL) {
-		snprintf(state.words, sizeof(state.words), "%s", outcome_name(e->outcome));
-		buf_printf(&named, "outcome\n%s", state.words);
+		snprintf(words, WORDS_MAX, "%s", outcome_name(e->outcome));
+		buf_printf(&named, "outcome\n%s", words);
 	} else {
-		snprintf(state.words, sizeof(state.words), "%s%s%s", status,
-		    signature != NULL ? ", " : "", signature != NULL ? signature : "");
+		snprintf(words, WORDS_MAX, "%s%s%s", status, signature != NULL ? ", " : "",
+		    signature != NULL ? signature : "");
 		buf_printf(&named, "reported\n%zu %s\n%s", strlen(status), status,
 		    signature != NULL ? signature : "");
 	}
+	state.words = words;
 	state.id = hash_sha256(named.data, named.len);
 	buf_finish(&named);
 	return state;
@@ -119,6 +127,7 @@ states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct
 {
 	struct evidence e;
 	struct state state;
+	char words[WORDS_MAX];
 	int rc;
 
 	if (evidence < s->evidence_cap && s->of_evidence[evidence] != UNKNOWN) {
@@ -137,7 +146,7 @@ states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct
 		    (cap - s->evidence_cap) * sizeof(*s->of_evidence));
 		s->evidence_cap = cap;
 	}
-	state = state_of(&e);
+	state = state_of(&e, words);
 	evidence_finish(&e);
 	*number = s->of_evidence[evidence] = intern(s, &state);
 	return 0;

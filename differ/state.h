@@ -14,14 +14,13 @@
 #include "../store/store.h"
 
 struct state {
-	struct hash id;	   /* names the state in every store: the chain id, or of its words */
-	bool observed;	   /* says something about the certificate */
-	bool has_chain;	   /* chain and leaf are set */
-	struct hash chain; /* the chain id */
-	struct hash leaf;  /* SHA-256 of its first certificate */
-	enum outcome outcome;
-	/* For people, not escaped: "starttls-not-offered", "Untrusted, RSA-PSS"; "" of a chain. */
-	char words[2 * LIMIT_WORD + 4];
+	struct hash id;	  /* names the state in every store: the chain id, or of its words */
+	struct hash leaf; /* SHA-256 of its first certificate, if has_chain */
+	char
+	    *words; /* not escaped: "starttls-not-offered", "Untrusted, RSA-PSS"; NULL of a chain */
+	enum outcome outcome; /* of a chain: that of one of its probes */
+	bool observed;	      /* says something about the certificate */
+	bool has_chain;	      /* the id is the chain id */
 };
 
 struct states;

@@ -188,3 +188,33 @@ store_series_on(struct store_view *view, int64_t day, struct buf *numbers_u32, s
 	db_cursor_close(cursor);
 	return rc < 0 ? rc : 0;
 }
+
+int
+store_series_since(struct store_view *view, int64_t day, struct buf *bits, struct err *err)
+{
+	struct db_cursor *cursor = db_cursor_open(view->txn, DB_DATE, err);
+	struct db_bytes found, value;
+	uint32_t number;
+	struct key key;
+	int rc;
+
+	buf_clear(bits);
+	if (cursor == NULL)
+		return ERR_SYSTEM;
+	key_date(&key, day, 0);
+	rc = db_cursor_seek(cursor, &key, &found, &value, err);
+	while (rc > 0 && key_parse_date(found.p, found.len, &day, &number)) {
+		size_t octet = number / 8;
+
+		if (octet >= bits->len) {
+			size_t more = octet + 1 - bits->len;
+
+			memset(buf_reserve(bits, more), 0, more);
+			bits->len += more;
+		}
+		bits->data[octet] |= (uint8_t)(1u << (number % 8));
+		rc = db_cursor_move(cursor, DB_NEXT, &found, &value, err);
+	}
+	db_cursor_close(cursor);
+	return rc < 0 ? rc : 0;
+}

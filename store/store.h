@@ -133,6 +133,10 @@ void series_walk_close(struct series_walk *walk); /* accepts NULL */
 /* The series touched on one UTC day (days since 1970), by the index of dates, by number. */
 int store_series_on(struct store_view *view, int64_t day, struct buf *numbers_u32, struct err *err);
 
+/* The same of all days from `day` on: in *bits (cleared first) bit n % 8 of octet n / 8 is set for
+ * each series n. */
+int store_series_since(struct store_view *view, int64_t day, struct buf *bits, struct err *err);
+
 /* Certificates in order of arrival: 1, 0, <0 as above. *der is borrowed until the next call. */
 struct certificate_walk;
 int certificate_walk_open(struct certificate_walk **walk, struct store_view *view, struct err *err);

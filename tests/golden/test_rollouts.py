@@ -9,6 +9,7 @@ that the simulator knows must lie in every bracket.
 import base64
 import datetime
 import json
+import math
 import os
 import random
 import re
@@ -33,7 +34,7 @@ GAPS = [('io-timeout', None), ('rate-limited', 421), ('temporary-reject', 450),
 
 Series = namedtuple('Series', 'host address port sni sni_name offer vantage')
 Seen = namedtuple('Seen', 'time state outcome code')  # state None: not observed
-Change = namedtuple('Change', 'series kind old new after before mixed old_gone classes')
+Change = namedtuple('Change', 'series kind old new after before mixed old_gone classes resumed')
 
 
 def iso(ms):
@@ -147,11 +148,33 @@ def lifetimes_of(observed, settle):
     return lives
 
 
+def resumptions(observed, lives, life_at, settle):
+    """A balancer's rare backend: of each lifetime the one that it goes on with, or None; and the
+    first of all those that go on with each other."""
+    comes_back = [sum(b - a > 1 for a, b in zip(at, at[1:])) for _, at in lives]
+    resumed, root = [], []
+    for n, (state, at) in enumerate(lives):
+        earlier = [m for m in range(n) if lives[m][0] == state
+                   and at[0] - lives[m][1][-1] - 1 < 8 * settle]
+        resumed.append(None)
+        root.append(n)
+        if earlier and (comes_back[earlier[-1]] + comes_back[n] >= 2
+                        or comes_back[life_at[at[0] - 1]] >= 2):
+            resumed[n], root[n] = earlier[-1], root[earlier[-1]]
+    return resumed, root
+
+
 def changes_of(series, sightings, settle=SETTLE):
     observed = [s for s in sightings if s.state is not None]
     lives = lifetimes_of(observed, settle)
     life_at = {i: n for n, (_, at) in enumerate(lives) for i in at}
     ended = [len(observed) - at[-1] - 1 >= settle for _, at in lives]
+    resumed, root = resumptions(observed, lives, life_at, settle)
+    returned = []  # the state that the old one had replaced, which had not itself come back: undone
+    for n, (state, at) in enumerate(lives):
+        old = life_at[at[0] - 1] if n else 0
+        returned.append(old > 0 and not returned[old]
+                        and observed[lives[old][1][0] - 1].state == state)
     outages = []  # (last observed, the probe that made it gone, observed again or None)
     for i, last in enumerate(observed):
         again = observed[i + 1] if i + 1 < len(observed) else None
@@ -168,25 +191,25 @@ def changes_of(series, sightings, settle=SETTLE):
             old_last = lives[old][1][-1]
             mixed = old_last > at[0] and not ended[old]
             back = first.time in came_back
-            # The state that the old one had replaced: it was undone.
-            returned = old > 0 and observed[lives[old][1][0] - 1].state == state
             out.append(Change(series, 'begin', before.state, state, before.time, first.time, mixed,
                               None if mixed else (observed[old_last].time,
                                                   observed[old_last + 1].time),
-                              classes_of('begin', before.state, state, back, returned)))
+                              classes_of('begin', before.state, state, back, returned[n]),
+                              resumed[n] is not None))
         if n > 0 and ended[n] and life_at[at[-1] + 1] < n:
             last, then = observed[at[-1]], observed[at[-1] + 1]
             out.append(Change(series, 'rolled-back', state, then.state, last.time, then.time,
                               False, (last.time, then.time),
-                              classes_of('rolled-back', state, then.state, False, False)))
+                              classes_of('rolled-back', state, then.state, False, False),
+                              n in resumed or root[life_at[at[-1] + 1]] >= root[n]))
     begins = {c.before for c in out if c.kind == 'begin'}
     for last, vain, again in outages:
         out.append(Change(series, 'gone', last.state, vain.outcome, last.time, vain.time, False,
-                          None, {'gone'}))
+                          None, {'gone'}, False))
         if again and again.time not in begins:
             out.append(Change(series, 'back', last.state, again.state, last.time, again.time,
                               False, None, classes_of('back', last.state, again.state, True,
-                                                      False)))
+                                                      False), False))
     return sorted(out, key=lambda c: (c.before, c.after))
 
 
@@ -199,12 +222,14 @@ def direction(c):
 
 
 def linked(a, b):
-    """The same fields from-to, or the same class to the same new chain."""
+    """The same fields from-to, or the same class to the same new chain; or what is undone."""
     if direction(a) != direction(b) or abs(a.before - b.before) > WINDOW_GAP:
         return False
     if a.kind in ('gone', 'back'):
         return True
     if a.new == b.new and (a.classes & b.classes or not (a.classes or b.classes)):
+        return True
+    if 'rolled-back' in a.classes and a.old == b.old:
         return True
 
     def fields(c):
@@ -214,7 +239,18 @@ def linked(a, b):
     return fields(a) == fields(b)
 
 
-def clusters(changes):
+def taken_back(c, changes):
+    """The moment at which a change of a series was taken back, or None."""
+    for later in changes[changes.index(c) + 1:]:
+        presence = later.kind in ('gone', 'back')
+        if c.kind in ('gone', 'back'):
+            return later.before if presence else None
+        if not presence:
+            return later.before if later.new == c.old else None
+    return None
+
+
+def clusters(changes, by_series):
     groups = []
     for c in changes:
         near = [g for g in groups if any(linked(c, other) for other in g)]
@@ -223,14 +259,20 @@ def clusters(changes):
         groups.append(sum(near, []) + [c])
     for g in groups:
         g.sort(key=lambda c: (c.before, c.after, export_order(c.series)))
-        part, seen = [], set()
-        for c in g:  # a series converts once in a window
-            if c.series in seen:
-                yield part
-                part, seen = [], set()
-            part.append(c)
-            seen.add(c.series)
-        yield part
+        part = {}  # a series converts once in a window
+        for c in g:
+            if c.series in part:
+                # Those that are converted no more: taken back, and not converted again since.
+                away = sum(1 for s, mine in part.items() if any(
+                    (taken_back(x, by_series[s]) or math.inf) <= c.before for x in g
+                    if x.series == s and x.before <= c.before
+                    and not any(y.series == s and x.before < y.before < c.before for y in g)))
+                if 2 * away <= len(part):
+                    continue
+                yield list(part.values())
+                part = {}
+            part[c.series] = c
+        yield list(part.values())
 
 
 def export_order(s):
@@ -248,43 +290,64 @@ def windows_of(corpus, changes):
     for s in corpus:
         buckets['.'.join(s.host.split('.')[-2:]), s.sni, s.offer].append(s)
     for (group, sni, _), members in buckets.items():
-        all_changes = sorted((c for s in members for c in changes[s]),
+        mine = {s: [c for c in changes[s] if not c.resumed] for s in members}
+        all_changes = sorted((c for s in members for c in mine[s]),
                              key=lambda c: (c.before, c.after, export_order(c.series)))
-        for part in clusters(all_changes):
-            window = window_of(part, members, corpus, all_changes)
+        parts = list(clusters(all_changes, mine))
+        for part in parts:
+            window = window_of(part, members, corpus, all_changes, is_crowded(part, parts), mine)
             if window:
                 yield dict(window, host_group=group, sni=sni)
 
 
-def window_of(part, members, corpus, all_changes):
+def is_crowded(part, parts):
+    """More than eight windows leave the same state, or several states each."""
+    olds = {c.old for c in part}
+    return any(sum(old in {c.old for c in p} for p in parts) > 8 for old in olds) or (
+        len(olds) > 1 and sum(len({c.old for c in p}) > 1 for p in parts) > 8)
+
+
+def window_of(part, members, corpus, all_changes, crowded, changes):
     start = min(c.after for c in part), min(c.before for c in part)
     end = max(c.after for c in part), max(c.before for c in part)
-    olds = {c.old for c in part}
-    counted = set()
+    olds, first = {c.old for c in part}, part[0]
+    places = {place(c.series) for c in part}
+    if len(places) == 1 and first.kind in ('gone', 'back'):
+        return None
+    showed = {}
     for s in members:
         before = [x for x in corpus[s] if x.state is not None and x.time < start[1]]
-        if before and before[-1].state in olds:
-            counted.add(s)
-    if part[0].kind == 'back':
+        if before:
+            showed[s] = before[-1].state
+    if len(olds) > 1 and not crowded and first.kind == 'begin' and direction(first) == (0, 0, 0):
+        common = first.classes
+        for c in part:
+            common = common & c.classes or common
+        olds |= {state for state in showed.values() if is_chain(state) and state != first.new
+                 and common & classes_of('begin', state, first.new, False, False)}
+    counted = {s for s, state in showed.items() if state in olds}
+    if first.kind == 'back':
         counted = {c.series for c in part}
     converted = {c.series for c in part if not c.mixed}
     mixed = {c.series for c in part if c.mixed}
-    if 'renewal' in part[0].classes and len({place(c.series) for c in part}) == 1:
+    if 'renewal' in first.classes and len(places) == 1:
         # Renewals to different leaves are none.
-        others = [c for c in all_changes if 'renewal' in c.classes and c.old == part[0].old]
+        others = [c for c in all_changes if 'renewal' in c.classes and c.old == first.old]
         if any(a.new != b.new and place(a.series) != place(b.series)
                for a in others for b in others):
             return None
-        if {place(s) for s in counted} <= {place(part[0].series)}:
+        if {place(s) for s in counted} <= places:
             return None
     done = counted <= converted
     states = {c.series: ('mixed' if c.mixed else 'converted', iso(c.after), iso(c.before))
               for c in part}
-    states.update({s: ('old', None, None) for s in counted - set(states)})
+    if not crowded:
+        states.update({s: ('old', None, None) for s in counted - set(states)})
     return {'start': bracket(*start), 'end': bracket(*end) if done else None,
             'single_instant': bracket(end[0], start[1]) if end[0] < start[1] else None,
             'converted': len(converted & counted), 'mixed': len(mixed & counted),
-            'total': len(counted), 'series': states, 'part': part}
+            'total': len(counted), 'series': states, 'part': part,
+            'rolled_back': sum(taken_back(c, changes[c.series]) is not None for c in part)}
 
 
 # ---- the simulator --------------------------------------------------------------------------
@@ -679,6 +742,28 @@ class RolloutTest(Case):
         for args, holds in cases:
             with self.subTest(args=args):
                 self.assertEqual(self.read('log', *args), [c for c in every if holds(c)])
+
+    def test_a_span_tells_what_the_whole_tells(self):
+        """The quick answers from the days of a span equal those from all of the history."""
+        log, windows = self.read('log'), self.read('windows')
+        r = random.Random(11)
+        for _ in range(12):
+            since = START + int(r.uniform(-1, 40) * DAY)
+            until = r.choice([None, since + int(r.expovariate(1 / 2) * DAY)])
+            error = r.choice([0, 0, 0, 5 * HOUR])
+            args = ['--since', iso(since)] + (['--until', iso(until)] if until else [])
+            args += ['--clock-error', f'{error}ms'] if error else []
+
+            def inside(x):
+                return x['before'] is not None and x['before'] >= iso(since - error) and (
+                    not until or x['after'] < iso(until + error))
+            with self.subTest(args=args):
+                ids = [c['id'] for c in log if inside(c)]
+                self.assertEqual(len(self.read('log', *args)), len(ids))
+                if not error:
+                    self.assertEqual([c['id'] for c in self.read('log', *args)], ids)
+                    self.assertEqual(self.read('windows', *args),
+                                     [w for w in windows if any(map(inside, w['series']))])
 
     def test_operands_do_not_part_an_operator(self):
         domain = next(s for s in self.corpus if s.host.startswith('mx3.')).host.split('.', 1)[1]

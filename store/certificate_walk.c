@@ -8,6 +8,7 @@
 struct certificate_walk {
 	struct store_view *view;
 	struct db_cursor *cursor;
+	struct key from; /* of its first record; empty: the first of all */
 	bool started;
 };
 
@@ -24,16 +25,35 @@ certificate_walk_open(struct certificate_walk **out, struct store_view *view, st
 	return 0;
 }
 
+void
+certificate_walk_from(struct certificate_walk *walk, uint64_t number)
+{
+	if (number > UINT32_MAX)
+		key_sequence(&walk->from, UINT64_MAX); /* above all */
+	else
+		key_number(&walk->from, (uint32_t)number);
+}
+
+static int
+move(struct certificate_walk *walk, struct db_bytes *value, struct err *err)
+{
+	struct db_bytes key;
+	bool started = walk->started;
+
+	walk->started = true;
+	if (!started && walk->from.len > 0)
+		return db_cursor_seek(walk->cursor, &walk->from, &key, value, err);
+	return db_cursor_move(walk->cursor, started ? DB_NEXT : DB_FIRST, &key, value, err);
+}
+
 int
 certificate_walk_next(
     struct certificate_walk *walk, struct hash *name, struct buf *der, bool *known, struct err *err)
 {
-	struct db_bytes key, value;
+	struct db_bytes value;
 	struct err why = {0};
-	int rc =
-	    db_cursor_move(walk->cursor, walk->started ? DB_NEXT : DB_FIRST, &key, &value, err);
+	int rc = move(walk, &value, err);
 
-	walk->started = true;
 	if (rc <= 0)
 		return rc;
 	rc = certificate_decode(walk->view->store->codec, walk->view->txn, &value, der, &why);

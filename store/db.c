@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -48,6 +49,7 @@ struct environment {
 	ino_t inode;
 	bool writable, ready;
 	unsigned users;
+	int lock_fd; /* of the directory, under flock(2); -1: it may not be opened */
 };
 
 static pthread_mutex_t environments_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -441,6 +443,21 @@ create(const char *dir, struct err *err)
 
 /* ---- opening: sharing ----------------------------------------------------------------------- */
 
+/* Waits while another process has claimed the directory: it puts a new file in place. */
+static int
+lock_shared(struct environment *e, const char *dir, struct err *err)
+{
+	e->lock_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->lock_fd < 0)
+		return 0; /* LMDB will say why, or need no more than it may */
+	if (flock(e->lock_fd, LOCK_SH) == 0)
+		return 0;
+	if (errno == EINTR)
+		return err_set(err, ERR_SYSTEM,
+		    "%s: interrupted while waiting for its compaction to end", dir);
+	return err_system(err, errno, "%s: cannot be locked", dir);
+}
+
 static void
 environment_release(struct environment *e)
 {
@@ -454,6 +471,8 @@ environment_release(struct environment *e)
 		*link = e->next;
 	if (e->env != NULL)
 		mdb_env_close(e->env);
+	if (e->lock_fd >= 0)
+		close(e->lock_fd);
 	free(e);
 }
 
@@ -473,7 +492,8 @@ environment_acquire(struct db *db, bool write, struct err *err)
 		    err, ERR_SYSTEM, "%s: open for reading only; no permission to write", db->dir);
 	if (e == NULL) {
 		e = mem_zero(1, sizeof(*e));
-		if (write && !data_stat(db->dir, &st))
+		rc = lock_shared(e, db->dir, err);
+		if (rc == 0 && write && !data_stat(db->dir, &st))
 			rc = create(db->dir, err);
 		if (rc == 0)
 			rc = env_open(e, db->dir, write, err);
@@ -545,6 +565,50 @@ db_close(struct db *db)
 	}
 	free(db->dir);
 	free(db);
+}
+
+bool
+db_same(const struct db *a, const struct db *b)
+{
+	return a->environment == b->environment;
+}
+
+int
+db_claim(struct db *db, struct err *err)
+{
+	struct environment *e = db->environment;
+
+	if (e->users == 1 && e->lock_fd >= 0 && flock(e->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	/* What failed may have let go of the shared lock. */
+	if (e->lock_fd >= 0)
+		flock(e->lock_fd, LOCK_SH);
+	return err_set(err, ERR_INPUT,
+	    "%s: another process has the corpus open; end it first, or work into another directory "
+	    "with --out DIR",
+	    db->dir);
+}
+
+int
+db_replace(struct db **handle, const char *path, struct err *err)
+{
+	struct db *db = *handle;
+	struct buf data = {0};
+	int fd = db->environment->lock_fd, rc = 0;
+
+	/* The lock outlives the environment: nobody may open the old file from here on. */
+	db->environment->lock_fd = -1;
+	buf_printf(&data, "%s/data.mdb", db->dir);
+	db_close(db);
+	*handle = NULL;
+	if (rename(path, buf_text(&data)) != 0)
+		rc = err_system(
+		    err, errno, "%s: cannot take the place of %s", path, buf_text(&data));
+	if (rc == 0 && fsync(fd) != 0)
+		rc = err_system(err, errno, "%s: its directory cannot be synced", buf_text(&data));
+	close(fd);
+	buf_finish(&data);
+	return rc;
 }
 
 /* ---- transactions --------------------------------------------------------------------------- */

@@ -9,6 +9,9 @@
  * fcntl(2)); so handles of one process on one directory share an environment, counted here under
  * a mutex. It is the one piece of global state in the store.
  *
+ * While a directory is open, a shared flock(2) is held on it: who wants it alone, to put another
+ * file in the place of data.mdb, can tell (db_claim()), and who opens it meanwhile waits.
+ *
  * Ownership: keys and values that are handed out lie in the map: valid until the transaction ends,
  * in a writing one until its next write. Threads: a handle, with its transactions, is used by one
  * thread at a time. Never across fork().
@@ -61,6 +64,17 @@ struct db_bytes {
  * NULL on error. */
 int db_open(struct db **db, const char *dir, bool write, struct err *err);
 void db_close(struct db *db); /* accepts NULL */
+
+/* Whether both stand on one file. */
+bool db_same(const struct db *a, const struct db *b);
+
+/* Nobody else has the directory open, and nobody can open it until this handle is closed; ERR_INPUT
+ * with a line if somebody has. */
+int db_claim(struct db *db, struct err *err);
+
+/* Closes a claimed handle, also on error, and puts the file `path` (whole, synced, on the same file
+ * system) in the place of its data.mdb: whatever happens meanwhile, one of the two stands there. */
+int db_replace(struct db **db, const char *path, struct err *err);
 
 /* One that writes waits for its turn; if that takes longer than LIMIT_WAIT_MS, `wait` is called
  * once, from another thread. NULL: nothing is told. */

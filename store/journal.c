@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "mem.h"
+#include "numbers.h"
 #include "store_view.h"
 
 #define FORM 1
@@ -77,7 +78,14 @@ end_of(struct db_txn *txn, enum db_move move, uint64_t *sequence, struct err *er
 int
 journal_newest(struct db_txn *txn, uint64_t *sequence, struct err *err)
 {
-	return end_of(txn, DB_LAST, sequence, err);
+	struct numbers numbers;
+	int rc = end_of(txn, DB_LAST, sequence, err);
+
+	if (rc != 0 || *sequence > 0)
+		return rc;
+	rc = numbers_read(txn, &numbers, err);
+	*sequence = numbers.forgotten;
+	return rc;
 }
 
 int
@@ -91,12 +99,13 @@ journal_walk_open(
     struct journal_walk **out, struct store_view *view, uint64_t cursor, struct err *err)
 {
 	const char *dir = view->store->dir;
-	uint64_t first, last;
+	struct numbers numbers;
+	uint64_t last;
 	int rc;
 
 	*out = NULL;
-	if ((rc = end_of(view->txn, DB_FIRST, &first, err)) != 0 ||
-	    (rc = end_of(view->txn, DB_LAST, &last, err)) != 0)
+	if ((rc = numbers_read(view->txn, &numbers, err)) != 0 ||
+	    (rc = journal_newest(view->txn, &last, err)) != 0)
 		return rc;
 	if (cursor > last)
 		return err_set(err, ERR_NOT_FOUND,
@@ -104,12 +113,11 @@ journal_walk_open(
 		    "another "
 		    "corpus; begin anew from 0",
 		    dir, (unsigned long long)cursor, (unsigned long long)last);
-	if (first > 0 && cursor + 1 < first)
+	if (cursor < numbers.forgotten)
 		return err_set(err, ERR_NOT_FOUND,
 		    "%s: cursor %llu is older than what is left of the journal (from %llu on): "
-		    "read the "
-		    "whole corpus again and go on from %llu",
-		    dir, (unsigned long long)cursor, (unsigned long long)first,
+		    "read the whole corpus again and go on from %llu",
+		    dir, (unsigned long long)cursor, (unsigned long long)numbers.forgotten,
 		    (unsigned long long)last);
 	*out = mem_zero(1, sizeof(**out));
 	(*out)->view = view;

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-
-
 static void
 add(struct key *key, const void *p, size_t len)
 {
@@ -167,4 +165,73 @@ key_parse_date(const void *key, size_t len, int64_t *day, uint32_t *series)
 	*day = (int64_t)reader_u32be(&r) - KEY_DAY_BIAS;
 	*series = reader_u32be(&r);
 	return !r.failed && reader_left(&r) == 0;
+}
+
+/* Labels, last first, up to an empty one. */
+static bool
+take_host(struct reader *r, char host[LIMIT_NAME + 1])
+{
+	size_t at = LIMIT_NAME; /* the name grows towards its front */
+
+	for (;;) {
+		size_t len = strnlen((const char *)r->p, reader_left(r));
+		const uint8_t *label = reader_take(r, len + 1);
+
+		if (label == NULL)
+			return false;
+		if (len == 0)
+			break;
+		if (len + 1 > at)
+			return false;
+		if (at < LIMIT_NAME)
+			host[--at] = '.';
+		at -= len;
+		memcpy(host + at, label, len);
+	}
+	memmove(host, host + at, LIMIT_NAME - at);
+	host[LIMIT_NAME - at] = '\0';
+	return true;
+}
+
+static bool
+take_text(struct reader *r, char *out, size_t size)
+{
+	size_t len = strnlen((const char *)r->p, reader_left(r));
+	const uint8_t *p = reader_take(r, len + 1);
+
+	if (p == NULL || len >= size)
+		return false;
+	memcpy(out, p, len + 1);
+	return true;
+}
+
+bool
+key_parse_series(const struct key *key, struct series *s)
+{
+	struct reader r = reader_of(key->bytes, key->len);
+	const uint8_t *octets;
+	struct key again;
+
+	memset(s, 0, sizeof(*s));
+	if (!take_host(&r, s->host))
+		return false;
+	s->kind = reader_byte(&r);
+	if (s->kind == SERIES_PROBE) {
+		s->address.family = reader_byte(&r);
+		if ((octets = reader_take(&r, ip_octets_len(&s->address))) == NULL)
+			return false;
+		memcpy(s->address.octets, octets, ip_octets_len(&s->address));
+		s->port = reader_u16be(&r);
+		s->sni = reader_byte(&r);
+		if (!take_text(&r, s->sni_name, sizeof(s->sni_name)))
+			return false;
+		s->offer = reader_byte(&r);
+	} else {
+		s->rrtype = reader_u16be(&r);
+	}
+	if (!take_text(&r, s->vantage, sizeof(s->vantage)) || reader_left(&r) > 0 || r.failed ||
+	    series_valid(s, NULL) != 0)
+		return false;
+	key_series(&again, s);
+	return key_compare(&again, key) == 0;
 }

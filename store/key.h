@@ -52,4 +52,7 @@ bool key_has_prefix(const void *key, size_t len, const struct key *prefix);
 bool key_parse_day(const void *key, size_t len, uint32_t *series, int64_t *day, uint16_t *chunk);
 bool key_parse_date(const void *key, size_t len, int64_t *day, uint32_t *series);
 
+/* Of a key of sub-database `series_key`: false if it is none, or its sni_name was cut. */
+bool key_parse_series(const struct key *key, struct series *series);
+
 #endif

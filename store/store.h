@@ -140,6 +140,9 @@ int store_series_since(struct store_view *view, int64_t day, struct buf *bits, s
 /* Certificates in order of arrival: 1, 0, <0 as above. *der is borrowed until the next call. */
 struct certificate_walk;
 int certificate_walk_open(struct certificate_walk **walk, struct store_view *view, struct err *err);
+/* Before the first step: only those whose number (they count from 0, and what comes later has a
+ * higher one) is at least this one. */
+void certificate_walk_from(struct certificate_walk *walk, uint64_t number);
 int certificate_walk_next(struct certificate_walk *walk, struct hash *name, struct buf *der,
     bool *known, struct err *err);
 void certificate_walk_close(struct certificate_walk *walk);
@@ -154,8 +157,9 @@ struct journal_entry {
 	int64_t time_ms; /* of the observation that was added */
 };
 
-/* The entries of the commits after `cursor`, oldest first. A cursor that the journal no longer
- * reaches, or that lies beyond its end, is ERR_NOT_FOUND with a sentence. */
+/* What prune and delete dropped is not named any more. The entries of the commits after `cursor`,
+ * oldest first. A cursor that the journal no longer reaches, or that lies beyond its end, is
+ * ERR_NOT_FOUND with a sentence. */
 struct journal_walk;
 int journal_walk_open(
     struct journal_walk **walk, struct store_view *view, uint64_t cursor, struct err *err);

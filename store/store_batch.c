@@ -5,6 +5,7 @@
 #include "day_write.h"
 #include "journal.h"
 #include "mem.h"
+#include "numbers.h"
 #include "store.h"
 #include "store_view.h"
 
@@ -33,22 +34,15 @@ trouble(struct store_batch *batch, struct err *err)
 /* ---- the beginning -------------------------------------------------------------------------- */
 
 static int
-first_free(struct store_batch *batch, enum db_table table)
+first_free(struct store_batch *batch)
 {
-	struct db_cursor *cursor = db_cursor_open(batch->txn, table, &batch->err);
-	struct db_bytes key, value;
-	struct reader r;
-	int rc;
+	struct numbers numbers;
+	int rc = numbers_read(batch->txn, &numbers, &batch->err);
 
-	if (cursor == NULL)
-		return batch->err.code;
-	rc = db_cursor_move(cursor, DB_LAST, &key, &value, &batch->err);
-	if (rc > 0) {
-		r = reader_of(key.p, key.len);
-		batch->next[table] = (uint64_t)reader_u32be(&r) + 1;
-	}
-	db_cursor_close(cursor);
-	return rc < 0 ? rc : 0;
+	batch->next[DB_SERIES] = numbers.series;
+	batch->next[DB_EVIDENCE] = numbers.evidence;
+	batch->next[DB_CERT] = numbers.certificates;
+	return rc;
 }
 
 static void
@@ -94,11 +88,7 @@ store_batch_begin(struct store *store, struct store_batch **out, struct err *err
 	if (rc == 0)
 		take_known(store, db_txn_number(batch->txn));
 	if (rc == 0)
-		rc = first_free(batch, DB_SERIES);
-	if (rc == 0)
-		rc = first_free(batch, DB_EVIDENCE);
-	if (rc == 0)
-		rc = first_free(batch, DB_CERT);
+		rc = first_free(batch);
 	if (rc != 0) {
 		rc = trouble(batch, err);
 		store_batch_abort(&batch);
@@ -157,22 +147,21 @@ look_up(struct store_batch *batch, const struct hash *name, enum held *held, uin
 	return 0;
 }
 
-/* batch->scratch as a new record under its own number, or in place of one that holds but the
- * name. */
+/* batch->scratch as a new record. One that holds but the name goes: what came since some moment is
+ * what has the numbers that were given since. */
 static int
 put_certificate(
     struct store_batch *batch, const struct hash *name, enum held held, uint32_t *number)
 {
 	struct key key;
-	int rc;
+	int rc = 0;
 
 	if (held == HELD_NAME) {
 		key_number(&key, *number);
-		batch->changed = true;
-		return db_put(batch->txn, DB_CERT, &key, batch->scratch.data, batch->scratch.len,
-		    DB_PUT, &batch->err);
+		rc = db_delete(batch->txn, DB_CERT, &key, &batch->err);
 	}
-	rc = put_numbered(batch, DB_CERT, batch->scratch.data, batch->scratch.len, number);
+	if (rc == 0)
+		rc = put_numbered(batch, DB_CERT, batch->scratch.data, batch->scratch.len, number);
 	key_hash(&key, name);
 	return rc == 0 ? put_index(batch, DB_CERT_ID, &key, *number) : rc;
 }

@@ -7,6 +7,7 @@
 #include "heads.h"
 #include "journal.h"
 #include "members.h"
+#include "numbers.h"
 #include "pages.h"
 #include "store.h"
 #include "store_view.h"
@@ -19,6 +20,7 @@ struct check {
 	void (*finding)(void *ctx, const char *line);
 	void *ctx;
 	uint64_t findings, sightings, entries;
+	struct numbers numbers; /* given, and what was dropped */
 	struct buf scratch;
 };
 
@@ -113,14 +115,16 @@ walk(struct check *c, enum db_table table, check_record *record, struct err *err
 	return rc < 0 ? rc : 0;
 }
 
-/* The number in the key of a table that numbers its records from 0 without gaps. */
+/* The number in the key of a table that numbers its records from 0, without gaps but for what was
+ * dropped (numbers.h). */
 static uint32_t
 number_of(struct check *c, enum db_table table, uint64_t at, const struct db_bytes *key)
 {
 	struct reader r = reader_of(key->p, key->len);
 	uint32_t number = reader_u32be(&r);
+	bool gaps = c->numbers.dropped || table == DB_CERT;
 
-	if (r.failed || reader_left(&r) > 0 || number != at)
+	if (r.failed || reader_left(&r) > 0 || (number != at && !gaps))
 		report(c, "sub-database %s: record %llu bears another number", db_table_name(table),
 		    (unsigned long long)at);
 	return number;
@@ -453,8 +457,9 @@ check_journal(
 	const struct journal_entry *entries;
 	int64_t committed_ms;
 
-	if (sequence != at + 1)
-		report(c, "journal: commit %llu bears another number", (unsigned long long)at + 1);
+	at += c->numbers.forgotten + 1;
+	if (sequence != at)
+		report(c, "journal: commit %llu bears another number", (unsigned long long)at);
 	buf_clear(&c->scratch);
 	if (!journal_decode(value->p, value->len, &committed_ms, &c->scratch)) {
 		report(c, "journal: commit %llu cannot be read", (unsigned long long)sequence);
@@ -539,6 +544,7 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 	    [DB_JOURNAL] = check_journal,
 	};
 	struct check c = {.view = view, .finding = finding, .ctx = ctx};
+	struct err found = {0};
 	int rc = 0;
 
 	rc = check_pages(&c, err);
@@ -546,16 +552,19 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 		report(&c, "data.mdb: its pages lead astray: the records are not checked");
 		return c.findings > INT32_MAX ? INT32_MAX : (int)c.findings;
 	}
-	rc = rc < 0 ? rc : 0;
+	if (rc > 0)
+		rc = take(&c, numbers_read(view->txn, &c.numbers, &found), &found, err);
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		rc = walk(&c, i, records[i], err);
 	if (rc == 0) {
 		check_index(&c, DB_SERIES_KEY, DB_SERIES);
 		check_index(&c, DB_EVIDENCE_ID, DB_EVIDENCE);
 		check_index(&c, DB_CERT_ID, DB_CERT);
-		if (c.entries != c.sightings)
-			report(&c, "the journal has %llu observations, the days have %llu",
-			    (unsigned long long)c.entries, (unsigned long long)c.sightings);
+		if (c.entries + c.numbers.unnamed != c.sightings)
+			report(&c,
+			    "the journal has %llu observations and lacks %llu, the days have %llu",
+			    (unsigned long long)c.entries, (unsigned long long)c.numbers.unnamed,
+			    (unsigned long long)c.sightings);
 	}
 	buf_finish(&c.scratch);
 	return rc < 0 ? rc : c.findings > INT32_MAX ? INT32_MAX : (int)c.findings;

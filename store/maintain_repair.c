@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "maintain.h"
 #include "numbers.h"
+#include "pages.h"
 #include "store_view.h"
 #include "timeline.h"
 
@@ -601,12 +602,45 @@ repair_all(struct repair *r, struct err *err)
 	return rc == 0 ? repair_journal(r, err) : rc;
 }
 
+static void
+name_fault(void *ctx, const char *line)
+{
+	const struct maintain_hooks *hooks = ctx;
+
+	hooks->say(hooks->ctx, line);
+}
+
+/* Pages that lead astray would lead a writer to others that are in use. */
+static int
+check_pages(struct store *store, const struct maintain_hooks *hooks, struct err *err)
+{
+	struct maintain_hooks to = *hooks;
+	struct db_figures figures;
+	struct store_view *view;
+	int rc = store_view_open(store, &view, err);
+
+	if (rc == 0)
+		rc = db_figures(store->db, &figures, err);
+	if (rc == 0)
+		rc = pages_check(store->dir, figures.page_octets, db_txn_number(view->txn),
+		    name_fault, &to, err);
+	store_view_close(view);
+	if (rc > 0)
+		return err_set(err, ERR_DAMAGED,
+		    "%s: damaged: its pages lead astray, nothing was mended; save what can be read: "
+		    "mxstore merge --store NEW %s",
+		    store->dir, store->dir);
+	return rc;
+}
+
 int
 maintain_repair(struct store *store, const struct maintain_hooks *hooks, struct err *err)
 {
 	struct repair r = {.store = store, .hooks = hooks, .view.store = store};
-	int rc = db_begin(store->db, true, &r.view.txn, err);
+	int rc = check_pages(store, hooks, err);
 
+	if (rc == 0)
+		rc = db_begin(store->db, true, &r.view.txn, err);
 	if (rc == 0)
 		rc = repair_all(&r, err);
 	if (rc == 0 && r.mended > 0)

@@ -14,6 +14,11 @@ static const struct command {
     {"export", "jsonl", mxstore_export_jsonl, "observations and certificates as JSON lines"},
     {"import", "jsonl", mxstore_import_jsonl, "JSON lines of export jsonl or mxcollect --json"},
     {"import", "pem", mxstore_import_pem, "a chain that somebody kept, as an observation"},
+    {"merge", NULL, mxstore_merge, "bring other corpora in"},
+    {"backup", NULL, mxstore_backup, "a copy, while others write; or what came since the last"},
+    {"compact", NULL, mxstore_compact, "rewrite it closely packed"},
+    {"prune", NULL, mxstore_prune, "drop what is old and not needed any more"},
+    {"delete", NULL, mxstore_delete, "an operator's opt-out: drop a name, and block it"},
 };
 #define COMMAND_N (sizeof(commands) / sizeof(commands[0]))
 
@@ -24,7 +29,7 @@ help(FILE *out)
 	      "Look after a corpus of what mail servers showed.\n\n",
 	    out);
 	for (size_t i = 0; i < COMMAND_N; i++)
-		fprintf(out, "  %-6s %-7s %s\n", commands[i].name,
+		fprintf(out, "  %-7s %-7s %s\n", commands[i].name,
 		    commands[i].sub != NULL ? commands[i].sub : "", commands[i].help);
 	fputs("\nmxstore COMMAND --help tells a command's options; mxstore(1) all of them.\n", out);
 }
@@ -65,6 +70,19 @@ mxstore_open(const struct options *o, enum store_mode mode, struct store **store
 		rc = store_open(store, buf_text(&dir), mode, &err);
 	buf_finish(&dir);
 	return rc == 0 ? EXIT_DONE : options_trouble(MXSTORE, &err);
+}
+
+int
+mxstore_open_there(const struct options *o, struct store **store)
+{
+	struct store *reading;
+	int status = mxstore_open(o, STORE_READ, &reading);
+
+	*store = NULL;
+	if (status == EXIT_DONE)
+		status = mxstore_open(o, STORE_WRITE, store);
+	store_close(reading);
+	return status;
 }
 
 int

@@ -1,11 +1,7 @@
-#include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "mxstore.h"
+#include "mxstore_work.h"
 #include "text.h"
 
 static void
@@ -25,9 +21,50 @@ print_finding(void *ctx, const char *line)
 	buf_finish(&out);
 }
 
-static int
-verify(struct options *o)
+struct check {
+	struct options o;
+	struct mxstore_work work;
+	bool repair;
+};
+
+/* What was mended is told like a finding. */
+static void
+print_mended(void *ctx, const char *line)
 {
+	struct check *c = ctx;
+
+	progress_finish(&c->work.progress);
+	print_finding(&c->o, line);
+}
+
+static bool
+tick(void *ctx, uint64_t done, uint64_t all)
+{
+	struct check *c = ctx;
+
+	progress_show(&c->work.progress, "%llu records looked at", (unsigned long long)done);
+	return options_interrupted();
+}
+
+static int
+repair(struct check *c)
+{
+	const struct maintain_hooks hooks = {print_mended, tick, c};
+	struct store *store;
+	struct err err = {0};
+	int rc, status = mxstore_open_there(&c->o, &store);
+
+	if (status != EXIT_DONE)
+		return status;
+	rc = maintain_repair(store, &hooks, &err);
+	store_close(store);
+	return mxstore_work_status(&c->work, rc, &err);
+}
+
+static int
+verify(struct check *c)
+{
+	struct options *o = &c->o;
 	struct store_view *view;
 	struct store *store;
 	struct err err = {0};
@@ -42,8 +79,8 @@ verify(struct options *o)
 		printf("%s: clean\n", store_dir(store));
 	else if (rc > 0 && !o->quiet)
 		fprintf(stderr,
-		    "mxstore: %s: %d findings; keep a copy of it before anything else\n",
-		    store_dir(store), rc);
+		    "mxstore: %s: %d findings%s; keep a copy of it before anything else\n",
+		    store_dir(store), rc, c->repair ? " that cannot be mended" : "");
 	store_view_close(view);
 	store_close(store);
 	if (rc < 0)
@@ -52,48 +89,32 @@ verify(struct options *o)
 }
 
 static int
-wait_for(pid_t child)
+run(void *ctx)
 {
-	struct err err = {0};
-	int status;
+	struct check *c = ctx;
+	int status = c->repair ? repair(c) : EXIT_DONE;
 
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		if (options_interrupted())
-			kill(child, SIGTERM);
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	if (options_interrupted()) {
-		err_set(&err, ERR_INPUT, "interrupted: the check is not complete");
-		options_trouble(MXSTORE, &err);
-		return EXIT_MISSING;
-	}
-	err_set(&err, ERR_DAMAGED,
-	    "damaged: the pages of the corpus lead astray, it cannot be checked further (%s); "
-	    "keep a copy of it before anything else",
-	    strsignal(WTERMSIG(status)));
-	return options_trouble(MXSTORE, &err);
+	/* It changes nothing: it may end anywhere. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	return status == EXIT_DONE ? verify(c) : status;
 }
 
-/* LMDB trusts its pages: a damaged one may lead it anywhere. So a process of its own reads them. */
 int
 mxstore_check(int argc, char **argv)
 {
-	struct options o = {.program = MXSTORE, .command = "check"};
 	static const struct mxstore_usage usage = {"check [OPTION…]",
 	    "Verify every invariant of the corpus: checksums, hashes, references, order,\n"
-	    "indexes, the journal. A finding a line; status 0 if there is none, 1 if there are."};
-	pid_t child;
+	    "indexes, the journal. A finding a line; status 0 if there is none, 1 if there are.",
+	    false};
+	struct check c = {.o = {.program = MXSTORE, .command = "check"}};
+	const struct option_row rows[] = {{"repair", 0, OPTION_FLAG, &c.repair, NULL,
+					      "first rebuild what can be derived from the rest"},
+	    {0}};
 	int rc;
 
-	if (!mxstore_parse(&o, NULL, &usage, argc, argv, &rc))
+	if (!mxstore_parse(&c.o, rows, &usage, argc, argv, &rc))
 		return rc;
-	child = fork();
-	if (child > 0)
-		return wait_for(child);
-	if (child < 0)
-		return verify(&o);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGSEGV, SIG_DFL); /* the parent tells */
-	exit(options_finish(MXSTORE, verify(&o)));
+	mxstore_work_init(&c.work, &c.o, "looked at");
+	return mxstore_work_apart(run, &c);
 }

@@ -610,37 +610,35 @@ name_fault(void *ctx, const char *line)
 	hooks->say(hooks->ctx, line);
 }
 
-/* Pages that lead astray would lead a writer to others that are in use. */
+/* Pages that lead astray would lead a writer to others that are in use. Its own transaction keeps
+ * the state before it where it is. */
 static int
-check_pages(struct store *store, const struct maintain_hooks *hooks, struct err *err)
+check_pages(struct repair *r, struct err *err)
 {
-	struct maintain_hooks to = *hooks;
+	const char *dir = r->store->dir;
+	struct maintain_hooks hooks = *r->hooks;
 	struct db_figures figures;
-	struct store_view *view;
-	int rc = store_view_open(store, &view, err);
+	int rc = db_figures(r->store->db, &figures, err);
 
 	if (rc == 0)
-		rc = db_figures(store->db, &figures, err);
-	if (rc == 0)
-		rc = pages_check(store->dir, figures.page_octets, db_txn_number(view->txn),
-		    name_fault, &to, err);
-	store_view_close(view);
+		rc = pages_check(dir, figures.page_octets, db_txn_number(r->view.txn) - 1,
+		    name_fault, &hooks, NULL);
 	if (rc > 0)
 		return err_set(err, ERR_DAMAGED,
-		    "%s: damaged: its pages lead astray, nothing was mended; save what can be read: "
-		    "mxstore merge --store NEW %s",
-		    store->dir, store->dir);
-	return rc;
+		    "%s: damaged: its pages lead astray, nothing was mended; save what can be read "
+		    "with `mxstore merge --store NEW %s`",
+		    dir, dir);
+	return rc == ERR_FORMAT ? 0 : rc < 0 ? err_set(err, rc, "%s: cannot be read", dir) : 0;
 }
 
 int
 maintain_repair(struct store *store, const struct maintain_hooks *hooks, struct err *err)
 {
 	struct repair r = {.store = store, .hooks = hooks, .view.store = store};
-	int rc = check_pages(store, hooks, err);
+	int rc = db_begin(store->db, true, &r.view.txn, err);
 
 	if (rc == 0)
-		rc = db_begin(store->db, true, &r.view.txn, err);
+		rc = check_pages(&r, err);
 	if (rc == 0)
 		rc = repair_all(&r, err);
 	if (rc == 0 && r.mended > 0)

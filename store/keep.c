@@ -6,106 +6,130 @@
 
 #define NONE SIZE_MAX
 
-struct observed {
-	size_t at;   /* in the list */
-	size_t life; /* the number of its lifetime: where that begins among the observed */
-};
-
-/* What is known of a state while its sightings are walked. */
-struct trail {
-	size_t last;   /* among the observed; NONE: not seen yet */
-	size_t number; /* of `last` among those that are kept */
-	size_t life;
+/* Indexes of sightings are among the observed ones, of lifetimes in the order of their begins. */
+struct life {
+	size_t first, last;
+	size_t old;	 /* the lifetime of the observation before it; NONE in the first one */
+	size_t previous; /* that of the same state that ended not long before; NONE */
+	uint32_t state;
+	bool wanted; /* what it is to others has to be known */
 };
 
 struct choice {
 	struct keep_sighting *list;
 	size_t n;
-	const struct keep_rules *rules;
-	struct observed *observed;
+	uint64_t settle, span;
+	size_t *observed; /* where each stands in the list */
 	size_t m;
-	struct trail *trails; /* by state */
-	size_t trail_n;
-	bool *alive; /* by lifetime: it may go on */
-	bool changed;
+	struct life *lives;
+	size_t lives_n;
+	size_t *of_state; /* the newest lifetime of each */
+	size_t from;	  /* the first one that is kept */
 };
 
 static uint32_t
 state_of(const struct choice *c, size_t i)
 {
-	return c->list[c->observed[i].at].state;
+	return c->list[c->observed[i]].state;
+}
+
+/* ---- lifetimes ------------------------------------------------------------------------------ */
+
+static size_t
+begin(struct choice *c, size_t i, size_t current, size_t same)
+{
+	struct life *one = &c->lives[c->lives_n];
+
+	*one = (struct life){.first = i, .old = current, .previous = NONE, .state = state_of(c, i)};
+	if (same != NONE && i - c->lives[same].last - 1 < c->span)
+		one->previous = same;
+	return c->lives_n++;
 }
 
 static void
-keep(struct choice *c, size_t i)
+find_lives(struct choice *c, size_t state_n)
 {
-	if (c->list[c->observed[i].at].kept)
-		return;
-	c->list[c->observed[i].at].kept = true;
-	c->changed = true;
-}
+	size_t current = NONE;
 
-static void
-clear_trails(struct choice *c)
-{
-	for (size_t i = 0; i < c->trail_n; i++)
-		c->trails[i] = (struct trail){.last = NONE};
-}
+	c->lives = mem_zero(c->m, sizeof(*c->lives));
+	c->of_state = mem_alloc(state_n * sizeof(*c->of_state));
+	for (size_t i = 0; i < state_n; i++)
+		c->of_state[i] = NONE;
+	for (size_t i = 0; i < c->m; i++) {
+		size_t *same = &c->of_state[state_of(c, i)];
 
-/* Finds the observed ones and their lifetimes. */
-static void
-walk(struct choice *c)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		if (c->list[i].state >= c->trail_n)
-			c->trail_n = c->list[i].state + 1;
-		if (c->list[i].observed)
-			c->m++;
+		if (*same == NONE || i - c->lives[*same].last - 1 >= c->settle)
+			*same = begin(c, i, current, *same);
+		current = *same;
+		c->lives[current].last = i;
 	}
-	c->observed = mem_zero(c->m, sizeof(*c->observed));
-	c->alive = mem_zero(c->m, sizeof(*c->alive));
-	c->trails = mem_zero(c->trail_n, sizeof(*c->trails));
-	clear_trails(c);
-	for (size_t at = 0, i = 0; at < c->n; at++) {
-		struct trail *t = &c->trails[c->list[at].state];
+}
 
-		if (!c->list[at].observed)
+/* ---- what is needed of them ----------------------------------------------------------------- */
+
+/* From its first sighting on, and what was observed before that. */
+static void
+need(struct choice *c, size_t life)
+{
+	size_t first = c->lives[life].first;
+
+	if (first > 0)
+		first--;
+	if (first < c->from)
+		c->from = first;
+}
+
+/* Whether it brings back what another one had replaced is told by that one, and so on for as long
+ * as two states take turns. */
+static void
+need_what_it_replaced(struct choice *c, size_t life)
+{
+	for (size_t old; (old = c->lives[life].old) != NONE; life = old) {
+		need(c, old);
+		if (c->lives[old].old == NONE ||
+		    c->lives[c->lives[old].old].state != c->lives[life].state)
+			break;
+	}
+}
+
+/* All that has to be known of the lifetimes that are wanted: newest first, since each wants but
+ * older ones. */
+static void
+need_all(struct choice *c)
+{
+	for (size_t i = c->lives_n; i-- > 0;) {
+		struct life *one = &c->lives[i];
+
+		if (c->m - one->last - 1 < c->span)
+			one->wanted = true;
+		if (!one->wanted)
 			continue;
-		if (t->last == NONE || i - t->last - 1 >= c->rules->settle)
-			t->life = i;
-		t->last = i;
-		c->observed[i++] = (struct observed){at, t->life};
+		need(c, i);
+		need_what_it_replaced(c, i);
+		if (one->previous != NONE) {
+			c->lives[one->previous].wanted = true;
+			need(c, one->old);
+		}
+	}
+}
+
+/* ---- keeping -------------------------------------------------------------------------------- */
+
+/* Of each run from c->from on the first and the last ones. */
+static void
+keep_runs(struct choice *c)
+{
+	for (size_t start = 0, end; start < c->m; start = end) {
+		for (end = start + 1; end < c->m && state_of(c, end) == state_of(c, start);)
+			end++;
+		for (size_t i = start; i < end; i++)
+			if (i >= c->from && (i == start || i == c->from || end - i < c->span))
+				c->list[c->observed[i]].kept = true;
 	}
 }
 
 static void
-keep_with_before(struct choice *c, size_t i)
-{
-	keep(c, i);
-	if (i > 0)
-		keep(c, i - 1);
-}
-
-static void
-keep_tail(struct choice *c)
-{
-	size_t run = c->m - 1;
-
-	for (size_t i = c->m; i > 0 && c->m - i < c->rules->settle; i--) {
-		keep(c, i - 1);
-		c->alive[c->observed[i - 1].life] = true;
-	}
-	for (size_t i = 0; i < c->m; i++)
-		if (c->alive[i])
-			keep_with_before(c, i);
-	while (run > 0 && state_of(c, run - 1) == state_of(c, run))
-		run--;
-	keep_with_before(c, run);
-}
-
-/* Sightings in vain. */
-static void
-keep_gaps(struct choice *c)
+keep_gaps(struct choice *c, const struct keep_rules *rules)
 {
 	size_t last;
 
@@ -113,94 +137,54 @@ keep_gaps(struct choice *c)
 		c->list[0].kept = c->list[c->n - 1].kept = true;
 		return;
 	}
-	last = c->observed[c->m - 1].at;
+	last = c->observed[c->m - 1];
 	for (size_t i = last + 1; i < c->n; i++)
-		if (c->list[i].time_ms - c->list[last].time_ms >= c->rules->gone_after_ms) {
+		if (c->list[i].time_ms - c->list[last].time_ms >= rules->gone_after_ms) {
 			c->list[i].kept = true;
-			return;
+			break;
 		}
 }
 
 static void
 keep_moments(struct choice *c)
 {
-	for (size_t begin = 0, end; begin < c->n; begin = end) {
+	for (size_t first = 0, end; first < c->n; first = end) {
 		bool any = false;
 
-		for (end = begin; end < c->n && c->list[end].time_ms == c->list[begin].time_ms;
+		for (end = first; end < c->n && c->list[end].time_ms == c->list[first].time_ms;
 		     end++)
 			any |= c->list[end].kept;
-		for (size_t i = begin; any && i < end; i++)
+		for (size_t i = first; any && i < end; i++)
 			c->list[i].kept = true;
-	}
-}
-
-/* Of the lifetime's own sightings between two the one that is nearest to the middle. */
-static void
-bridge(struct choice *c, size_t from, size_t to)
-{
-	size_t middle = from + (to - from) / 2, best = NONE, best_distance = NONE;
-
-	for (size_t i = from + 1; i < to; i++) {
-		size_t distance = i < middle ? middle - i : i - middle;
-
-		if (c->observed[i].life == c->observed[to].life && distance < best_distance) {
-			best = i;
-			best_distance = distance;
-		}
-	}
-	if (best != NONE)
-		keep(c, best);
-}
-
-/* Walks what is kept as lifetimes will, and keeps more where one would break in two, or go on where
- * another one of its state had ended. */
-static void
-mend(struct choice *c)
-{
-	size_t number = 0;
-
-	clear_trails(c);
-	for (size_t i = 0; i < c->m; i++) {
-		struct trail *t = &c->trails[state_of(c, i)];
-		size_t life = c->observed[i].life, last = t->last;
-		bool goes_on;
-
-		if (!c->list[c->observed[i].at].kept)
-			continue;
-		goes_on = last != NONE && number - t->number - 1 < c->rules->settle;
-		if (c->alive[life] && last != NONE) {
-			if (c->observed[last].life == life && !goes_on)
-				bridge(c, last, i);
-			else if (c->observed[last].life != life && goes_on)
-				for (size_t k = 1; k <= c->rules->settle && k <= i; k++)
-					keep(c, i - k);
-		}
-		t->last = i;
-		t->number = number++;
 	}
 }
 
 void
 keep_choose(struct keep_sighting *list, size_t n, const struct keep_rules *rules)
 {
-	struct choice c = {.list = list, .n = n, .rules = rules};
+	struct choice c = {.list = list,
+	    .n = n,
+	    .settle = rules->settle,
+	    .span = KEEP_SPAN * rules->settle,
+	    .from = NONE};
+	size_t state_n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		list[i].kept = false;
 	if (n == 0)
 		return;
-	walk(&c);
-	if (c.m > 0)
-		keep_tail(&c);
-	keep_gaps(&c);
-	do {
-		c.changed = false;
-		keep_moments(&c);
-		if (c.m > 0)
-			mend(&c);
-	} while (c.changed);
+	c.observed = mem_alloc(n * sizeof(*c.observed));
+	for (size_t i = 0; i < n; i++) {
+		list[i].kept = false;
+		if (list[i].state >= state_n)
+			state_n = (size_t)list[i].state + 1;
+		if (list[i].observed)
+			c.observed[c.m++] = i;
+	}
+	find_lives(&c, state_n);
+	need_all(&c);
+	keep_runs(&c);
+	keep_gaps(&c, rules);
+	keep_moments(&c);
 	free(c.observed);
-	free(c.alive);
-	free(c.trails);
+	free(c.lives);
+	free(c.of_state);
 }

@@ -3,13 +3,13 @@
  * that the others can be dropped: what the lifetimes, the changes and the audit snapshots of later
  * times say is the same with them and without (CONTRACT "Time: the definitions").
  *
- * Kept are, of the observed sightings:
- * - the last `settle` before the moment, since they tell which lifetimes go on;
- * - the first sighting of each lifetime that goes on, and what was observed before it;
- * - the first sighting of the unbroken run of the last state, and what was observed before it;
- * - as many between as keep each of these lifetimes one, and apart from an older one of its state;
- * and of those in vain: the one that made a series gone that is gone; of a series in which nothing
- * was ever observed, the first and the last. What was seen at one moment is kept together.
+ * What lifetimes say rests on which states follow each other, and on how many observations of
+ * others lie between two of one state, up to KEEP_SPAN times `settle` (then it does not matter any
+ * more). So of an unbroken run of one state that many are kept, its first and its last ones; and of
+ * the time before the lifetimes that may go on, or that tell what these are to them, nothing but
+ * the last observation. Of the probes in vain: the one that made a series gone that is gone; of a
+ * series in which nothing was ever observed the first and the last. What was seen at one moment is
+ * kept together.
  *
  * Pure. States are numbers from 0, small ones. Threads: any.
  */
@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define KEEP_SETTLE 20
+#define KEEP_SPAN 8
 #define KEEP_GONE_AFTER_MS (INT64_C(7) * 86400000)
 
 struct keep_rules {

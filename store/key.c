@@ -189,7 +189,7 @@ take_host(struct reader *r, char host[LIMIT_NAME + 1])
 		memcpy(host + at, label, len);
 	}
 	memmove(host, host + at, LIMIT_NAME - at);
-	host[LIMIT_NAME - at] = '\0';
+	memset(host + LIMIT_NAME - at, 0, at + 1);
 	return true;
 }
 

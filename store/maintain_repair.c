@@ -165,7 +165,8 @@ is_whole(struct repair *r, enum db_table table, const struct key *key)
 
 /* ---- series --------------------------------------------------------------------------------- */
 
-/* The key of a series in the index of names holds all of it, as a rule. */
+/* The key of a series in the index of names holds all of it, as a rule. Only a series of which there
+ * are observations is missed. */
 static void
 series_from_name(struct repair *r, const struct key *key, const struct db_bytes *value)
 {
@@ -177,7 +178,8 @@ series_from_name(struct repair *r, const struct key *key, const struct db_bytes 
 	if (value == NULL || value->len != 4)
 		return;
 	key_number(&number, number_of(value));
-	if (store_series(&r->view, number_of(value), &series, &why) == 0 ||
+	if (!exists(r, DB_DAY_LAST, &number) ||
+	    store_series(&r->view, number_of(value), &series, &why) == 0 ||
 	    !key_parse_series(key, &series))
 		return;
 	series_encode(&record, &series);

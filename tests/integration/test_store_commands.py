@@ -48,12 +48,12 @@ def dns(name, ms, rrtype, records):
             'status': 'insecure', 'rcode': 'NOERROR', 'ttl': 300, 'records': records}
 
 
-def series_of(rng, host, address, days, names):
+def series_of(rng, host, address, days, names, restless):
     """Lifetimes that follow and overlap each other, gaps, several states at one moment."""
     ms, shown = START + rng.randrange(DAY), [rng.choice(names)]
     while ms < START + days * DAY:
         ms += rng.randrange(1, 4) * rng.choice((0, 600000, 3600000, 3600000, 7200000))
-        if rng.random() < 0.02:
+        if rng.random() < restless:
             shown = [rng.choice(names)] + (shown[:1] if rng.random() < 0.5 else [])
         if rng.random() < 0.003:
             ms += 9 * DAY * rng.randrange(2)
@@ -64,13 +64,14 @@ def series_of(rng, host, address, days, names):
         ms += 1
 
 
-def corpus(seed, days=40, hosts=4):
+def corpus(seed, days=40, hosts=4, restless=0.02):
     rng = random.Random(seed)
     names = [f'c{i}' for i in range(8)]
     lines = [certificate(n)[1] for n in names]
     for i in range(hosts):
         host = f'mx{rng.randrange(4)}.operator{rng.randrange(3)}.test'
-        lines += series_of(rng, host, f'192.0.2.{rng.randrange(1, 9)}', days, names)
+        lines += series_of(rng, host, f'192.0.2.{rng.randrange(1, 9)}', days, names,
+                           restless)
         lines.append(dns(host, START + rng.randrange(days * DAY), 'A', ['192.0.2.1']))
     return lines
 
@@ -288,8 +289,8 @@ class Prune(StoreTest):
 
     def test_what_follows_stays(self):
         dropped = 0
-        for seed in range(20, 26):
-            store = self.store(corpus(seed, days=60, hosts=3))
+        for seed in range(20, 24):
+            store = self.store(corpus(seed, days=60, hosts=3, restless=0.02 if seed % 2 else 0.002))
             self.store([dns('d.test', START + i * DAY, 'MX', [f'10 m{i // 20}.test'])
                         for i in range(50)], store)
             for ms in (START + 20 * DAY, START + 41 * DAY + 7):
@@ -307,21 +308,21 @@ class Prune(StoreTest):
                                         '--json').lines()[0]
                     self.assertEqual(again['observations'], 0)
                     dropped += did['observations']
-        self.assertGreater(dropped, 3000)
+        self.assertGreater(dropped, 1000)
 
     def test_cursors(self):
         store = self.store([certificate('a')[1]])
-        for i in range(60):
-            self.store([observation('mx.a.test', '192.0.2.1', START + i * DAY,
-                                    [certificate('a')[0]])], store)
-        self.run_ok('prune', '--before', iso(START + 50 * DAY), '--store', store)
+        for day in range(8):
+            self.store([observation('mx.a.test', '192.0.2.1', START + day * DAY + i * 600000,
+                                    [certificate('a')[0]]) for i in range(100)], store)
+        self.run_ok('prune', '--before', iso(START + 5 * DAY), '--store', store)
         old = programs.run('mxdiff', 'feed', '--since', 3, '--store', store)
         self.assertEqual(old.status, 2)
         self.assertRegex(old.err, r'\A[^\n]*older than what is left[^\n]*\n\Z')
-        self.assertEqual(programs.run('mxdiff', 'feed', '--since', 55, '--store', store).status, 0)
+        self.assertEqual(programs.run('mxdiff', 'feed', '--since', 6, '--store', store).status, 0)
         self.store([observation('mx.a.test', '192.0.2.1', START + 99 * DAY, [])], store)
-        feed = programs.run('mxdiff', 'feed', '--since', 55, '--store', store)
-        self.assertEqual(feed.lines()[-1]['cursor'], '61')
+        feed = programs.run('mxdiff', 'feed', '--since', 6, '--store', store)
+        self.assertEqual(feed.lines()[-1]['cursor'], '9')
         self.assertClean(store)
 
 

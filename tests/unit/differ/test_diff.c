@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "build.h"
 #include "differ/diff.h"
 #include "differ/explain.h"
 #include "differ/out_json.h"
@@ -171,6 +172,54 @@ test_encoded_default(void **state)
 	pair_finish(&p);
 }
 
+/* What says the same in other octets, and the one row that tells it, as that. */
+static const struct {
+	enum build_part part;
+	const char *old, *new;
+	enum field field;
+} encodings[] = {
+    {BUILD_SUBJECT, BUILD_CN("'a'"), "30(31(30(06(550403)13('a'))))", FIELD_SUBJECT},
+    {BUILD_SUBJECT, BUILD_CN("'a'"), "30(31(30(06(550403)1e(0061))))", FIELD_SUBJECT},
+    {BUILD_VALIDITY, "30(17('230101000000Z')17('330101000000Z'))",
+	"30(18('20230101000000Z')17('330101000000Z'))", FIELD_NOT_BEFORE},
+    {BUILD_SERIAL, "02(01)", "02(0001)", FIELD_SERIAL},
+    {BUILD_VERSION, "", "a0(02(00))", FIELD_VERSION},
+    {BUILD_EXTENSIONS, "a3(30(30(06(551d25)04(30(06(2a03)06(2a04))))))",
+	"a3(30(30(06(551d25)04(30(06(2a04)06(2a03))))))", FIELD_EXTENDED_KEY_USAGE},
+    {BUILD_EXTENSIONS, "a3(30(30(06(551d13)04(30()))))", "a3(30(30(06(551d13)01(00)04(30()))))",
+	FIELD_BASIC_CONSTRAINTS},
+    {BUILD_EXTENSIONS, "a3(30(30(06(551d13)04(30()))))", "a3(30(30(06(551d13)04(30(01(00))))))",
+	FIELD_BASIC_CONSTRAINTS},
+    {BUILD_EXTENSIONS, "a3(30(30(06(551d0f)04(03(0780)))))", "a3(30(30(06(551d0f)04(03(0080)))))",
+	FIELD_KEY_USAGE},
+    {BUILD_EXTENSIONS, "a3(30(" BUILD_EXTENSION("2a03", "01") BUILD_EXTENSION("2a04", "02") "))",
+	"a3(30(" BUILD_EXTENSION("2a04", "02") BUILD_EXTENSION("2a03", "01") "))",
+	FIELD_EXTENSIONS},
+    {BUILD_OUTER, "30(06(2a864886f70d01010a)30())", "30(06(2a864886f70d01010a)30(a2(02(14))))",
+	FIELD_SIGNATURE_ALGORITHM},
+};
+
+static void
+test_each_encoding(void **state)
+{
+	for (size_t i = 0; i < sizeof(encodings) / sizeof(encodings[0]); i++) {
+		const char *parts[BUILD_PARTS] = {NULL};
+		struct pair p = {0};
+
+		parts[encodings[i].part] = encodings[i].old;
+		build(&p.der, parts, BUILD_SERIAL, NULL);
+		p.old = facts_of_certificate(p.der.data, p.der.len);
+		parts[encodings[i].part] = encodings[i].new;
+		build(&p.der, parts, BUILD_SERIAL, NULL);
+		pair_compare(&p);
+		if (p.n != 1 || p.d[0].field != encodings[i].field || !p.d[0].encoding_only ||
+		    p.d[0].severity != SEVERITY_INFO)
+			fail_msg("%s: %zu told, first %s", encodings[i].new, p.n,
+			    p.n > 0 ? field_table[p.d[0].field].name : "none");
+		pair_finish(&p);
+	}
+}
+
 static void
 test_residual(void **state)
 {
@@ -269,6 +318,7 @@ main(void)
 	    cmocka_unit_test(test_sets),
 	    cmocka_unit_test(test_encoding_only),
 	    cmocka_unit_test(test_encoded_default),
+	    cmocka_unit_test(test_each_encoding),
 	    cmocka_unit_test(test_residual),
 	    cmocka_unit_test(test_trailing_octets),
 	    cmocka_unit_test(test_unread_extension),

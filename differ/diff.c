@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "field.h"
+#include "name.h"
 
 struct comparison {
 	const struct cert *old, *new;
@@ -98,6 +99,13 @@ encoding_differs(const struct comparison *c, enum field field)
 	    extension_octets(c->new, reading->extension));
 }
 
+/* An RDN is a SET: the order of its attributes is none. */
+static bool
+same_name(const struct comparison *c, struct span old, struct span new)
+{
+	return value_equal(name_rdns(c->arena, old), name_rdns(c->arena, new));
+}
+
 /* Rows of the certificate; first what they mean, then how it is written. */
 static bool
 row_differs(
@@ -107,7 +115,15 @@ row_differs(
 		return false;
 	if (field == FIELD_EXTENSIONS)
 		return !same_extensions(c->old, c->new, false);
-	return !value_equal(old, new);
+	if (value_equal(old, new))
+		return false;
+	if (old->kind == VALUE_TEXT && new->kind == VALUE_TEXT) {
+		if (field == FIELD_SUBJECT)
+			return !same_name(c, c->old->subject, c->new->subject);
+		if (field == FIELD_ISSUER)
+			return !same_name(c, c->old->issuer, c->new->issuer);
+	}
+	return true;
 }
 
 static bool

@@ -10,14 +10,6 @@ struct ava {
 	size_t rdn;
 };
 
-static bool
-read_value(struct der *d, struct cursor *c, struct tlv *value, const struct place *up)
-{
-	struct place at = {up, "value", 0};
-
-	return der_next(d, c, value, &at) && der_any(d, value, &at);
-}
-
 /* The attributes of X.520 are strings (some BIT STRINGs, some SEQUENCEs): RFC 5280 A.1. What has
  * another type is none of them, though others may be anything (X.501 8.2). */
 static bool
@@ -36,12 +28,13 @@ may_have(struct der *d, struct span oid, const struct tlv *value, const struct p
 static bool
 read_ava(struct der *d, struct tlv *seq, struct ava *out, const struct place *at)
 {
-	struct place type = {at, "type", 0};
+	struct place type = {at, "type", 0}, value = {at, "value", 0};
 	struct cursor c = cursor_of(seq->value);
 	struct tlv oid;
 
 	if (!der_expect(d, &c, DER_OID, 0, &oid, &type) || !der_oid(d, &oid, &type) ||
-	    !read_value(d, &c, &out->value, at) || !may_have(d, oid.value, &out->value, at))
+	    !der_next(d, &c, &out->value, &value) || !der_any(d, &out->value, &value) ||
+	    !may_have(d, oid.value, &out->value, &value))
 		return false;
 	out->oid = oid.value;
 	return der_end(d, &c, at);
@@ -328,19 +321,50 @@ name_text(struct arena *arena, const struct ava *avas, size_t n)
 	return v;
 }
 
+/* The attributes of a name that name_check() let pass, in `few` where they have room. */
+static const struct ava *
+read_avas(struct arena *arena, struct span rdns, struct ava *few, size_t room, size_t *n)
+{
+	struct der d = {.start = rdns.p, .muted = true};
+	struct ava *avas = few;
+	size_t again;
+
+	read_name(&d, rdns, few, room, n, NULL);
+	if (*n > room) {
+		avas = arena_alloc(arena, *n * sizeof(*avas));
+		read_name(&d, rdns, avas, *n, &again, NULL);
+	}
+	return avas;
+}
+
 const struct value *
 name_value(struct arena *arena, struct span rdns)
 {
-	struct der d = {.start = rdns.p, .muted = true};
-	struct ava few[24], *avas = few;
-	size_t n, again;
+	struct ava few[24];
+	const struct ava *avas;
+	size_t n;
 
 	if (arena == NULL)
 		return value_null();
-	read_name(&d, rdns, few, sizeof(few) / sizeof(few[0]), &n, NULL);
-	if (n > sizeof(few) / sizeof(few[0])) {
-		avas = arena_alloc(arena, n * sizeof(*avas));
-		read_name(&d, rdns, avas, n, &again, NULL);
-	}
+	avas = read_avas(arena, rdns, few, sizeof(few) / sizeof(few[0]), &n);
 	return name_text(arena, avas, n);
+}
+
+const struct value *
+name_rdns(struct arena *arena, struct span rdns)
+{
+	struct value_builder list = {.arena = arena};
+	struct ava few[24];
+	size_t n;
+	const struct ava *avas = read_avas(arena, rdns, few, sizeof(few) / sizeof(few[0]), &n);
+
+	for (size_t i = 0; i < n;) {
+		struct value_builder set = {.arena = arena};
+		size_t rdn = avas[i].rdn;
+
+		for (; i < n && avas[i].rdn == rdn; i++)
+			value_add(&set, name_text(arena, &avas[i], 1));
+		value_add(&list, value_set(&set));
+	}
+	return value_list(&list);
 }

@@ -19,6 +19,10 @@ bool name_check(struct der *d, struct span rdns, const struct place *at);
  * value_null(). */
 const struct value *name_value(struct arena *arena, struct span rdns);
 
+/* The same as a list of RDNs, each a set of "CN=text": what a name says, whatever the order within
+ * its sets. */
+const struct value *name_rdns(struct arena *arena, struct span rdns);
+
 /* Appends one value as it stands behind the `=`; `unknown`: as #hex whatever its type. out has
  * room for NAME_ROOM(whole.len) octets; returns their number. */
 #define NAME_ROOM(len) (3 * (len) + 16)

@@ -11,6 +11,14 @@
  *   lengths that are not minimal or indefinite, encoded defaults (X.690 11.5), BOOLEANs other than
  *   FF (11.1), bits that do not count (11.2), order in a SET OF (11.6), times with an offset, a
  *   fraction or no seconds (11.7, 11.8), INTEGERs with superfluous octets, too (8.3.2).
+ * - What none of the three reads is malformed, though BER could say it: a version with superfluous
+ *   octets, a long length of nothing at the end of what it stands in.
+ * - Parameters of an algorithm and values of a name are looked into by what their tag says: an
+ *   end-of-contents, a NULL, BOOLEAN, INTEGER or OBJECT IDENTIFIER in constructed form and a
+ * SEQUENCE in primitive form are malformed there; a list in primitive form within extnValue is
+ * read, and named (8.9.1), as OpenSSL reads it.
+ * - An attribute of X.520 (2.5.4) that is no string is malformed (RFC 5280 A.1); others may be of
+ * any type (X.501) and are shown as #hex.
  * - Strings in constructed form (10.2), object identifiers with leading zeros in an arc (8.19.2)
  *   and texts that are none in their type's encoding are malformed. A letter that its type's
  *   alphabet lacks is read as Latin-1, as OpenSSL does, and named.
@@ -21,7 +29,9 @@
  * - Octets behind the value within extnValue are named and do not take the value away; octets
  * behind the certificate, or left over within one of its parts, are malformed.
  * - The key's own contents are its algorithm's affair: a key that cannot be read leaves the
- *   certificate readable (key.h). A modulus without its leading zero is read as positive.
+ *   certificate readable (key.h). A modulus without its leading zero is read as positive, an
+ * INTEGER without octets as 0, and octets behind the key do not take it away; the same for
+ * parameters of RSA-PSS (pss.h).
  *
  * Ownership: a struct cert borrows the DER; cert_finish() frees the list of extensions and the
  * faults. Time is linear in the input; memory is bounded by limits.h.

@@ -148,6 +148,97 @@ static struct way {
 
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
+static double
+cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* ---- many names -------------------------------------------------------------------------- */
+
+static void
+append_wrapped(struct buf *out, const char *tag, const struct buf *contents)
+{
+	buf_append(out, tag, 1);
+	buf_append_byte(out, 0x84);
+	buf_append_u32be(out, (uint32_t)contents->len);
+	buf_append(out, contents->data, contents->len);
+}
+
+/* Puts `before` and *b into a new element, which becomes *b. */
+static void
+wrap(struct buf *b, const char *tag, const char *before, size_t before_len)
+{
+	struct buf inner = {0}, outer = {0};
+
+	buf_append(&inner, before, before_len);
+	buf_append(&inner, b->data, b->len);
+	append_wrapped(&outer, tag, &inner);
+	buf_finish(&inner);
+	buf_finish(b);
+	*b = outer;
+}
+
+static struct buf
+with_names(unsigned n)
+{
+	static const char rest[] =
+	    "\xa0\x03\x02\x01\x02\x02\x01\x01\x30\x05\x06\x03\x2a\x03\x04\x30\x00\x30\x1e\x17\x0d"
+	    "150101000000Z\x17\x0d"
+	    "300101000000Z\x30\x00\x30\x0a\x30\x05\x06\x03\x2a\x03\x04\x03\x01\x00";
+	struct buf b = {0};
+
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(&b, "\x82\x0en%05u.example", i);
+	wrap(&b, "\x30", "", 0);
+	wrap(&b, "\x04", "", 0);
+	wrap(&b, "\x30", "\x06\x03\x55\x1d\x11", 5);
+	wrap(&b, "\x30", "", 0);
+	wrap(&b, "\xa3", "", 0);
+	wrap(&b, "\x30", rest, sizeof(rest) - 1);
+	wrap(&b, "\x30", "", 0);
+	return b;
+}
+
+/* Time in proportion to the input: a name of 60,000 costs what one of 600 does. */
+static void
+run_many_names(size_t rounds)
+{
+	static const unsigned counts[] = {600, 6000, 60000};
+	double first = 0;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct buf der = with_names(counts[i]);
+		double ns[ROUNDS_MOST], one;
+
+		for (size_t r = 0; r < rounds; r++) {
+			double start = cpu_ns();
+
+			for (unsigned k = 0; k < 60000 / counts[i]; k++)
+				json(&der);
+			ns[r] = (cpu_ns() - start) / 60000;
+		}
+		qsort(ns, rounds, sizeof(double), compare);
+		one = ns[rounds / 2];
+		if (i == 0)
+			first = one;
+		printf("%5u names, %7zu octets: as JSON %8.1f ns a name, %.2f times that of 600\n",
+		    counts[i], der.len, one, one / first);
+		buf_finish(&der);
+	}
+}
+
 /* ---- the run ----------------------------------------------------------------------------- */
 
 static void
@@ -175,15 +266,6 @@ read_folder(const char *folder)
 }
 
 static double
-cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static double
 run(struct way *way)
 {
 	double start = cpu_ns();
@@ -193,14 +275,6 @@ run(struct way *way)
 			way->read(&certs[i]);
 	}
 	return (cpu_ns() - start) / (double)(way->repeats * certs_n);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 int
@@ -234,6 +308,7 @@ main(int argc, char **argv)
 		printf("%-32s %8.2f µs (%.2f-%.2f)\n", ways[w].name, ways[w].ns[rounds / 2] / 1e3,
 		    ways[w].ns[0] / 1e3, ways[w].ns[rounds - 1] / 1e3);
 	}
+	run_many_names(rounds);
 	for (size_t i = 0; i < certs_n; i++)
 		buf_finish(&certs[i]);
 	return 0;

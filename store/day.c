@@ -9,6 +9,7 @@
 #define HEADER_LEN 11
 #define SIGHTING_LEAST 3 /* octets: the word and a time */
 #define SIGHTING_MOST 30 /* the word, 4 for each of seven fields */
+#define SIGHTING_ROOM 34 /* a field is read as four octets, whatever its length */
 
 int
 day_compare(const struct sighting *a, const struct sighting *b)
@@ -105,30 +106,18 @@ evidence_of(const uint8_t *p, unsigned pair, uint32_t before)
 	return pair == 3 ? (int64_t)v : (int64_t)before + unzigzag(v);
 }
 
-int
-day_next(struct day_reader *r, struct sighting *out)
+/* One sighting at p, where SIGHTING_ROOM octets can be read, of which `room` are the chunk's. */
+static inline int
+take(struct day_reader *r, const uint8_t *p, size_t room, struct sighting *out)
 {
-	uint8_t tail[SIGHTING_MOST + 4] = {0};
-	const uint8_t *p = r->p;
-	size_t room = (size_t)(r->end - p), len;
-	const struct places *low, *high;
-	unsigned pairs;
-	int64_t evidence;
+	const struct places *low = &low_places[p[0]], *high = &high_places[p[1]];
+	unsigned pairs = (unsigned)p[0] | (unsigned)p[1] << 8;
+	size_t len = 2u + low->end[3] + high->end[2];
+	int64_t time_ms, evidence;
 	bool bad;
 
-	if (r->left == 0)
-		return room == 0 ? 0 : -1;
-	if (room < SIGHTING_MOST + 4) { /* a field is read as four octets, whatever its length */
-		if (room < SIGHTING_LEAST)
-			return -1;
-		memcpy(tail, p, room);
-		p = tail;
-	}
-	pairs = (unsigned)p[0] | (unsigned)p[1] << 8;
-	low = &low_places[p[0]];
-	high = &high_places[p[1]];
 	p += 2;
-	r->time_ms += u32le_at(p) & masks_of_time[pairs & 3];
+	time_ms = r->time_ms + (u32le_at(p) & masks_of_time[pairs & 3]);
 	evidence = evidence_of(p + low->end[0], pairs >> 2 & 3, r->evidence);
 	out->ms[0] = measure(p + low->end[1], pairs >> 4 & 3);
 	out->ms[1] = measure(p + low->end[2], pairs >> 6 & 3);
@@ -136,10 +125,9 @@ day_next(struct day_reader *r, struct sighting *out)
 	out->ms[2] = measure(p, pairs >> 8 & 3);
 	out->ms[3] = measure(p + high->end[0], pairs >> 10 & 3);
 	out->ms[4] = measure(p + high->end[1], pairs >> 12 & 3);
-	len = 2u + low->end[3] + high->end[2];
-	bad = pairs >> 14 != 0 || len > room || r->time_ms >= r->day_ms + CLOCK_DAY_MS ||
-	      evidence < 0 || evidence > UINT32_MAX;
 	out->ttl_s = 0;
+	bad = pairs >> 14 != 0 || len > room || time_ms >= r->day_ms + CLOCK_DAY_MS ||
+	      evidence < 0 || evidence > UINT32_MAX;
 	if (r->kind == SERIES_DNS) {
 		out->ttl_s = (pairs >> 4 & 3) == 0 ? 0 : (uint32_t)out->ms[0];
 		out->ms[0] = -1;
@@ -149,11 +137,33 @@ day_next(struct day_reader *r, struct sighting *out)
 		bad |= out->ms[i] < -1;
 	if (bad)
 		return -1;
-	out->time_ms = r->time_ms;
+	out->time_ms = r->time_ms = time_ms;
 	out->evidence = r->evidence = (uint32_t)evidence;
 	r->p += len;
 	r->left--;
 	return 1;
+}
+
+/* The last ones of a chunk, behind which there may be nothing to read. */
+static int __attribute__((noinline))
+take_near_end(struct day_reader *r, size_t room, struct sighting *out)
+{
+	uint8_t octets[SIGHTING_ROOM] = {0};
+
+	if (room < SIGHTING_LEAST)
+		return -1;
+	memcpy(octets, r->p, room);
+	return take(r, octets, room, out);
+}
+
+int
+day_next(struct day_reader *r, struct sighting *out)
+{
+	size_t room = (size_t)(r->end - r->p);
+
+	if (r->left == 0)
+		return room == 0 ? 0 : -1;
+	return room >= SIGHTING_ROOM ? take(r, r->p, room, out) : take_near_end(r, room, out);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -169,18 +169,28 @@ damaged(struct db_txn *txn, enum db_table table, const MDB_val *key, struct err 
 	return ERR_DAMAGED;
 }
 
+/* As reader_u64le(), for what is done once a record. */
+static inline uint64_t
+read_u64le(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < CHECKSUM_LEN; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
 /* Checks the checksum and strips it. */
 static int
 unseal(struct db_txn *txn, enum db_table table, const MDB_val *key, const MDB_val *value,
     struct db_bytes *out, struct err *err)
 {
-	struct reader r;
 	size_t len = value->mv_size - CHECKSUM_LEN;
 
 	if (value->mv_size < CHECKSUM_LEN)
 		return damaged(txn, table, key, err);
-	r = reader_of((const uint8_t *)value->mv_data + len, CHECKSUM_LEN);
-	if (reader_u64le(&r) != hash_checksum(key->mv_data, key->mv_size, value->mv_data, len))
+	if (read_u64le((const uint8_t *)value->mv_data + len) !=
+	    hash_checksum(key->mv_data, key->mv_size, value->mv_data, len))
 		return damaged(txn, table, key, err);
 	*out = (struct db_bytes){value->mv_data, len};
 	return 1;

@@ -130,6 +130,19 @@ int series_walk_next(
     struct series_walk *walk, uint32_t *number, struct series *series, struct err *err);
 void series_walk_close(struct series_walk *walk); /* accepts NULL */
 
+/* A moment: the series that were observed at or before at_ms, in the same order, each with its last
+ * sighting till then (day.h). */
+struct snapshot_walk;
+struct sighting;
+int snapshot_walk_open(struct snapshot_walk **walk, struct store_view *view,
+    const struct series_filter *filter, int64_t at_ms, struct err *err);
+int snapshot_walk_next(struct snapshot_walk *walk, uint32_t *number, struct series *series,
+    struct sighting *sighting, struct err *err);      /* 1, 0, <0 */
+void snapshot_walk_close(struct snapshot_walk *walk); /* accepts NULL */
+
+/* The observations of one series in order of time, and newest first: timeline.h, timeline_back.h.
+ */
+
 /* The series touched on one UTC day (days since 1970), by the index of dates, by number. */
 int store_series_on(struct store_view *view, int64_t day, struct buf *numbers_u32, struct err *err);
 

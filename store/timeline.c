@@ -7,16 +7,16 @@
 #define DAY_MIN (-(INT64_C(1) << 31))
 #define DAY_MAX ((INT64_C(1) << 31) - 1)
 
-static int64_t
-day_within(int64_t time_ms)
+int64_t
+timeline_day(int64_t time_ms)
 {
 	int64_t day = clock_day_of_ms(time_ms);
 
 	return day < DAY_MIN ? DAY_MIN : day > DAY_MAX ? DAY_MAX : day;
 }
 
-static int
-damaged(struct store_view *view, uint32_t series, int64_t day, struct err *err)
+int
+timeline_damaged(struct store_view *view, uint32_t series, int64_t day, struct err *err)
 {
 	char text[CLOCK_TEXT_MAX];
 
@@ -53,7 +53,7 @@ take_chunk(struct timeline *t, int64_t day, const void *chunk, size_t len, struc
 	if (day_summary(chunk, len, day, &count, &last_ms, &evidence) && last_ms < t->from_ms)
 		return 1;
 	if (!day_reader_init(&t->day, t->kind, day, chunk, len))
-		return damaged(t->view, t->series, day, err);
+		return timeline_damaged(t->view, t->series, day, err);
 	return 1;
 }
 
@@ -71,22 +71,22 @@ next_of_days(struct timeline *t, struct err *err)
 	if (t->at == TIMELINE_DAYS) {
 		rc = db_cursor_move(t->cursor, DB_NEXT, &found, &value, err);
 	} else {
-		key_day(&key, t->series, day_within(t->from_ms), 0);
+		key_day(&key, t->series, timeline_day(t->from_ms), 0);
 		rc = db_cursor_seek(t->cursor, &key, &found, &value, err);
 		t->at = TIMELINE_DAYS;
 	}
 	if (rc <= 0)
 		return rc;
 	if (!key_parse_day(found.p, found.len, &series, &day, &chunk))
-		return damaged(t->view, t->series, 0, err);
-	if (series != t->series || day > day_within(t->to_ms))
+		return timeline_damaged(t->view, t->series, 0, err);
+	if (series != t->series || day > timeline_day(t->to_ms))
 		return 0;
 	return take_chunk(t, day, value.p, value.len, err);
 }
 
-/* The series' record in sub-database `last`: 1, 0, <0. */
-static int
-get_last(struct store_view *view, uint32_t series, struct day_last *last, struct err *err)
+int
+timeline_last_chunk(
+    struct store_view *view, uint32_t series, struct day_last *last, struct err *err)
 {
 	struct db_bytes value;
 	struct key key;
@@ -95,7 +95,8 @@ get_last(struct store_view *view, uint32_t series, struct day_last *last, struct
 	key_number(&key, series);
 	if ((rc = db_get(view->txn, DB_DAY_LAST, &key, &value, err)) <= 0)
 		return rc;
-	return day_last_parse(last, value.p, value.len) ? 1 : damaged(view, series, 0, err);
+	return day_last_parse(last, value.p, value.len) ? 1
+							: timeline_damaged(view, series, 0, err);
 }
 
 static int
@@ -109,7 +110,7 @@ next_chunk(struct timeline *t, struct err *err)
 	if ((rc = next_of_days(t, err)) != 0)
 		return rc;
 	t->at = TIMELINE_LAST;
-	if ((rc = get_last(t->view, t->series, &last, err)) <= 0)
+	if ((rc = timeline_last_chunk(t->view, t->series, &last, err)) <= 0)
 		return rc;
 	return take_chunk(t, last.day, last.chunk, last.len, err);
 }
@@ -122,7 +123,8 @@ timeline_next(struct timeline *t, struct sighting *out, struct err *err)
 	while (t->at != TIMELINE_END) {
 		rc = day_next(&t->day, out);
 		if (rc < 0)
-			return damaged(t->view, t->series, clock_day_of_ms(t->day.day_ms), err);
+			return timeline_damaged(
+			    t->view, t->series, clock_day_of_ms(t->day.day_ms), err);
 		if (rc == 0) {
 			if ((rc = next_chunk(t, err)) < 0)
 				return rc;
@@ -152,7 +154,7 @@ last_of(struct store_view *view, uint32_t series, enum series_kind kind, int64_t
 			found = 1;
 		}
 	}
-	return rc < 0 ? damaged(view, series, day, err) : found;
+	return rc < 0 ? timeline_damaged(view, series, day, err) : found;
 }
 
 static int
@@ -169,12 +171,12 @@ last_of_days(struct store_view *view, uint32_t series, enum series_kind kind, in
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
-	key_day(&key, series, day_within(before_ms), UINT16_MAX);
+	key_day(&key, series, timeline_day(before_ms), UINT16_MAX);
 	key.bytes[key.len++] = 0; /* just above that key */
 	rc = db_cursor_seek_below(cursor, &key, &found, &value, err);
 	for (; rc > 0; rc = db_cursor_move(cursor, DB_PREV, &found, &value, err)) {
 		if (!key_parse_day(found.p, found.len, &found_series, &day, &chunk)) {
-			rc = damaged(view, series, 0, err);
+			rc = timeline_damaged(view, series, 0, err);
 			break;
 		}
 		if (found_series != series) {
@@ -194,7 +196,7 @@ timeline_last(struct store_view *view, uint32_t series, enum series_kind kind, i
     struct sighting *out, struct err *err)
 {
 	struct day_last last;
-	int rc = get_last(view, series, &last, err);
+	int rc = timeline_last_chunk(view, series, &last, err);
 
 	if (rc <= 0)
 		return rc; /* every series that was ever observed has one */

@@ -1,6 +1,6 @@
 /*
  * timeline: the observations of one series in order of time. The differ's lifetimes run over it,
- * so it does nothing but decode (day.h): no evidence is looked up.
+ * so it does nothing but decode (day.h): no evidence is looked up. Newest first: timeline_back.h.
  *
  * The caller owns struct timeline; it borrows a cursor of the view: timeline_finish() before the
  * view is closed. Observations of the same time stand in the order of their evidence numbers,
@@ -32,5 +32,12 @@ void timeline_finish(struct timeline *t);
 /* The last sighting before before_ms: 1, 0 (none), <0. */
 int timeline_last(struct store_view *view, uint32_t series, enum series_kind kind,
     int64_t before_ms, struct sighting *out, struct err *err);
+
+/* For those who read the chunks themselves: a day that a key can hold; the series' record in
+ * sub-database `last`, in the map: 1, 0, <0; what is said of a record that cannot be read. */
+int64_t timeline_day(int64_t time_ms);
+int timeline_last_chunk(
+    struct store_view *view, uint32_t series, struct day_last *last, struct err *err);
+int timeline_damaged(struct store_view *view, uint32_t series, int64_t day, struct err *err);
 
 #endif

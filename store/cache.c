@@ -18,6 +18,7 @@ struct slot {
 
 struct generation {
 	struct slot *slots;
+	size_t n;
 	struct buf keys; /* each: its length in memory's own order, its octets */
 };
 
@@ -58,6 +59,7 @@ generation_clear(const struct cache *cache, struct generation *g)
 	if (g->keys.len > 0)
 		memset(g->slots, 0, cache->slot_n * sizeof(struct slot));
 	buf_clear(&g->keys);
+	g->n = 0;
 }
 
 void
@@ -101,7 +103,8 @@ add(struct cache *cache, uint64_t hash, const void *key, size_t len, uint32_t nu
 
 	if (len > cache->keys_max / 4)
 		return;
-	if (g->keys.len + sizeof(stored_len) + len > cache->keys_max) {
+	if (g->keys.len + sizeof(stored_len) + len > cache->keys_max ||
+	    g->n >= cache->slot_n / 4 * 3) {
 		struct generation old = cache->old;
 
 		cache->old = cache->young;
@@ -118,6 +121,7 @@ add(struct cache *cache, uint64_t hash, const void *key, size_t len, uint32_t nu
 			break;
 		}
 	}
+	g->n++;
 	*slot = (struct slot){hash, (uint32_t)g->keys.len + 1, number};
 	buf_append(&g->keys, &stored_len, sizeof(stored_len));
 	buf_append(&g->keys, key, len);

@@ -169,7 +169,7 @@ open_store(void)
 static double
 file_octets(const char *of)
 {
-	char path[600];
+	char path[700];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/data.mdb", of);
@@ -291,7 +291,7 @@ ask_cold(void)
 	struct workload w = {0};
 	struct store *store;
 	struct err err = {0};
-	char path[600];
+	char path[700];
 
 	workload_init_hosts(&w, HOSTS, 2);
 	store = open_store();

@@ -118,6 +118,8 @@ open_store(struct run *run, const char *dir, struct err *err)
 	    (rc = store_open(&run->store, dir, STORE_WRITE, err)) != 0 ||
 	    (rc = resume_begin(&s->resume, dir, a->vantage, a->resume, err)) != 0)
 		return rc;
+	if (!a->options.quiet)
+		store_on_wait(run->store, options_on_wait, (void *)(uintptr_t)PROGRAM);
 	if (a->resume && resume_since_ms(s->resume) == 0)
 		say(run, "there is nothing to resume: a new run begins");
 	s->record =

@@ -11,8 +11,10 @@
 
 struct copy {
 	struct store_view *from;
-	struct db *to;
+	struct store *to;
 	struct db_txn *txn; /* of the copy */
+	bool anew;	    /* certificates are compressed anew, with one dictionary */
+	struct buf der, value;
 	const struct maintain_hooks *hooks;
 	uint64_t records, all, waiting;
 };
@@ -25,6 +27,44 @@ commit(struct copy *c, struct err *err)
 }
 
 static int
+begin(struct copy *c, struct err *err)
+{
+	return c->txn != NULL ? 0 : db_begin(c->to->db, true, &c->txn, err);
+}
+
+/* One dictionary for all, trained on all: smaller than those that were trained on the way. */
+static int
+train(struct copy *c, struct err *err)
+{
+	int rc;
+
+	buf_clear(&c->value);
+	rc = certificate_train(c->from->store->codec, c->from->txn, &c->value, err);
+	if (rc <= 0)
+		return rc;
+	c->anew = true;
+	if ((rc = begin(c, err)) != 0)
+		return rc;
+	return certificate_put_dictionary(c->to->codec, c->txn, c->value.data, c->value.len, err);
+}
+
+/* *value, compressed anew, in c->value. */
+static int
+compress(struct copy *c, struct db_bytes *value, struct err *err)
+{
+	int rc = certificate_decode(c->from->store->codec, c->from->txn, value, &c->der, err);
+
+	if (rc <= 0)
+		return rc; /* one that is known by name only stays as it is */
+	buf_clear(&c->value);
+	if ((rc = begin(c, err)) != 0 || (rc = certificate_encode(c->to->codec, c->txn, &c->value,
+					      c->der.data, c->der.len, err)) != 0)
+		return rc;
+	*value = (struct db_bytes){c->value.data, c->value.len};
+	return 0;
+}
+
+static int
 put(struct copy *c, enum db_table table, const struct db_bytes *k, const struct db_bytes *value,
     struct err *err)
 {
@@ -34,7 +74,7 @@ put(struct copy *c, enum db_table table, const struct db_bytes *k, const struct 
 	memcpy(key.bytes, k->p, key.len);
 	if (c->waiting >= COMMIT_OCTETS && (rc = commit(c, err)) != 0)
 		return rc;
-	if (c->txn == NULL && (rc = db_begin(c->to, true, &c->txn, err)) != 0)
+	if ((rc = begin(c, err)) != 0)
 		return rc;
 	c->waiting += key.len + value->len;
 	/* A new corpus has records in DB_META of its own. */
@@ -64,6 +104,8 @@ copy_table(struct copy *c, enum db_table table, struct err *err)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
 	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
+		if (table == DB_CERT && c->anew && (rc = compress(c, &value, err)) != 0)
+			break;
 		if ((rc = put(c, table, &key, &value, err)) != 0)
 			break;
 		n++;
@@ -95,10 +137,10 @@ file_octets(const char *dir)
 }
 
 static int
-copy_all(struct store *from, struct store *to, const struct maintain_hooks *hooks,
+copy_all(struct store *from, struct store *to, bool anew, const struct maintain_hooks *hooks,
     struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err)
 {
-	struct copy c = {.to = to->db, .hooks = hooks};
+	struct copy c = {.to = to, .hooks = hooks};
 	uint64_t records, octets;
 	int rc = store_view_open(from, &c.from, err);
 
@@ -107,12 +149,17 @@ copy_all(struct store *from, struct store *to, const struct maintain_hooks *hook
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		if ((rc = db_table_size(c.from->txn, i, &records, &octets, err)) == 0)
 			c.all += records;
+	if (rc == 0 && anew)
+		rc = train(&c, err);
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
-		rc = copy_table(&c, i, err);
+		if (i != DB_DICTIONARY || !c.anew)
+			rc = copy_table(&c, i, err);
 	if (rc == 0)
 		rc = commit(&c, err);
 	db_abort(&c.txn);
 	store_view_close(c.from);
+	buf_finish(&c.der);
+	buf_finish(&c.value);
 	copied->records = c.records;
 	copied->octets_before = file_octets(store_dir(from));
 	copied->octets_after = file_octets(store_dir(to));
@@ -128,7 +175,7 @@ maintain_copy(struct store *from, const char *dir, const struct maintain_hooks *
 
 	if (rc != 0)
 		return rc;
-	if ((rc = copy_all(from, stage.store, hooks, cursor, copied, err)) == 0)
+	if ((rc = copy_all(from, stage.store, false, hooks, cursor, copied, err)) == 0)
 		rc = stage_finish(&stage, err);
 	stage_abandon(&stage);
 	return rc;
@@ -145,7 +192,7 @@ maintain_compact(struct store **store, const struct maintain_hooks *hooks,
 	if (rc == 0)
 		rc = stage_open_within(&stage, store_dir(*store), err);
 	if (rc == 0)
-		rc = copy_all(*store, stage.store, hooks, &cursor, copied, err);
+		rc = copy_all(*store, stage.store, true, hooks, &cursor, copied, err);
 	if (rc == 0)
 		rc = stage_replace(&stage, store, err);
 	stage_abandon(&stage);

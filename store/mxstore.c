@@ -68,6 +68,8 @@ mxstore_open(const struct options *o, enum store_mode mode, struct store **store
 	*store = NULL;
 	if (rc == 0)
 		rc = store_open(store, buf_text(&dir), mode, &err);
+	if (rc == 0 && !o->quiet)
+		store_on_wait(*store, options_on_wait, (void *)(uintptr_t)MXSTORE);
 	buf_finish(&dir);
 	return rc == 0 ? EXIT_DONE : options_trouble(MXSTORE, &err);
 }

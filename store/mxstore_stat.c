@@ -22,6 +22,13 @@ print_count(const char *name, uint64_t n)
 	printf("%-22s %llu\n", name, (unsigned long long)n);
 }
 
+/* All that the corpus holds, for each observation. */
+static double
+octets_each(const struct store_figures *f)
+{
+	return f->observations > 0 ? (double)f->live_octets / (double)f->observations : 0;
+}
+
 static void
 print_text(const char *dir, const struct store_figures *f)
 {
@@ -51,9 +58,9 @@ print_text(const char *dir, const struct store_figures *f)
 	print_count("readers", f->readers);
 	print_octets("file", f->file_octets);
 	print_octets("of it in use", f->used_octets);
+	print_octets("of that not free", f->live_octets);
 	if (f->observations > 0)
-		printf("%-22s %.1f B\n", "an observation",
-		    (double)f->used_octets / (double)f->observations);
+		printf("%-22s %.1f B\n", "an observation", octets_each(f));
 	printf("\n%-22s %12s %14s\n", "sub-database", "records", "octets");
 	for (size_t i = 0; i < f->part_n; i++)
 		printf("%-22s %12llu %14llu\n", f->part[i].name,
@@ -100,6 +107,8 @@ print_json(const char *dir, const struct store_figures *f)
 	put_member(&out, "readers", f->readers);
 	put_member(&out, "file_octets", f->file_octets);
 	put_member(&out, "used_octets", f->used_octets);
+	put_member(&out, "live_octets", f->live_octets);
+	buf_printf(&out, ",\"octets_per_observation\":%.1f", octets_each(f));
 	buf_append_text(&out, ",\"parts\":[");
 	for (size_t i = 0; i < f->part_n; i++)
 		buf_printf(&out, "%s{\"name\":\"%s\",\"records\":%llu,\"octets\":%llu}",

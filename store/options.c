@@ -67,6 +67,16 @@ options_trouble(const char *program, const struct err *err)
 	return EXIT_TROUBLE;
 }
 
+void
+options_on_wait(void *program, const char *dir)
+{
+	struct buf line = {0};
+
+	buf_printf(&line, "waiting for another writer of %s", dir);
+	print_line(program, buf_text(&line));
+	buf_finish(&line);
+}
+
 static bool
 takes_argument(enum option_type type)
 {

@@ -79,6 +79,10 @@ int options_usage_error(const char *program, const char *fmt, ...)
 /* "mxstore: " and the error's line on standard error, escaped; returns EXIT_TROUBLE. */
 int options_trouble(const char *program, const struct err *err);
 
+/* For store_on_wait(), from another thread: "mxstore: waiting for another writer of DIR"; ctx is
+ * the program's name. */
+void options_on_wait(void *program, const char *dir);
+
 /* The rows as help, two columns, with the common options below them. */
 void options_help(FILE *out, const struct option_row *rows);
 

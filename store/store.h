@@ -192,7 +192,7 @@ struct store_figures {
 		uint64_t records, octets;
 	} part[16];
 	size_t part_n;
-	uint64_t file_octets, used_octets;
+	uint64_t file_octets, used_octets, live_octets; /* live: less the pages that are free */
 	unsigned readers;
 };
 int store_figures(struct store_view *view, struct store_figures *figures, struct err *err);

@@ -179,6 +179,7 @@ store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++) {
 		f->part[i].name = db_table_name(i);
 		rc = db_table_size(view->txn, i, &f->part[i].records, &f->part[i].octets, err);
+		f->live_octets += f->part[i].octets;
 	}
 	if (rc != 0)
 		return rc;

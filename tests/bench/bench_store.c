@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include "bench_peers.h"
+#include "store/maintain.h"
 #include "store/mem.h"
-#include "store/store_view.h"
 #include "store/timeline.h"
 
 #define ROUNDS 3
@@ -169,53 +169,29 @@ open_store(void)
 static double
 file_octets(const char *of)
 {
-	char path[700];
+	struct buf path = {0};
 	struct stat st;
+	double octets;
 
-	snprintf(path, sizeof(path), "%s/data.mdb", of);
-	return stat(path, &st) == 0 ? (double)st.st_size : 0;
+	buf_printf(&path, "%s/data.mdb", of);
+	octets = stat(buf_text(&path), &st) == 0 ? (double)st.st_size : 0;
+	buf_finish(&path);
+	return octets;
 }
 
-static void
-copy_table(struct db_txn *from, struct db_txn *to, enum db_table table)
-{
-	struct err err = {0};
-	struct db_cursor *cursor = db_cursor_open(from, table, &err);
-	struct db_bytes key, value;
-	struct key k;
-	int rc = db_cursor_move(cursor, DB_FIRST, &key, &value, &err);
-
-	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, &err)) {
-		k.len = key.len;
-		memcpy(k.bytes, key.p, key.len);
-		check(db_put(to, table, &k, value.p, value.len,
-			  table == DB_META ? DB_PUT : DB_PUT_LAST, &err),
-		    &err);
-	}
-	check(rc, &err);
-	db_cursor_close(cursor);
-}
-
-/* All in the order of keys, on full pages, as mxstore compact leaves it. */
+/* As mxstore compact leaves it. */
 static double
 rewritten_octets(struct store *store)
 {
-	char copy[600];
-	struct db_txn *from, *to;
+	static const struct maintain_hooks hooks;
+	struct maintain_copied copied = {0};
+	struct maintain_cursor cursor;
+	char copy[700];
 	struct err err = {0};
-	struct db *db;
 	double octets;
 
 	snprintf(copy, sizeof(copy), "%s/copy", dir);
-	check(db_open(&db, copy, true, &err), &err);
-	check(db_begin(store->db, false, &from, &err), &err);
-	for (int i = 0; i < DB_TABLE_N; i++) {
-		check(db_begin(db, true, &to, &err), &err);
-		copy_table(from, to, i);
-		check(db_commit(&to, &err), &err);
-	}
-	db_abort(&from);
-	db_close(db);
+	check(maintain_copy(store, copy, &hooks, &cursor, &copied, &err), &err);
 	octets = file_octets(copy);
 	nftw(copy, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return octets;

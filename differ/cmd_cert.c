@@ -63,10 +63,12 @@ cert_file(struct cert_command *c, const char *path)
 	struct input *in = &c->input;
 	struct input_chain chain = {0};
 	int status = EXIT_DONE;
+	bool any = false;
 
 	if (input_open(in, path, &err) < 0)
 		return options_trouble("mxdiff", &err);
 	while (input_next(in)) {
+		any |= in->pem || (in->der.len > 0 && in->der.data[0] == DER_SEQUENCE);
 		if (!c->options.json && in->index <= DIFFER_CHAIN_MAX)
 			input_chain_add(&chain, &in->der);
 		struct facts *facts = in->trusted
@@ -80,7 +82,7 @@ cert_file(struct cert_command *c, const char *path)
 		print_chain(c, &chain, path);
 	input_chain_finish(&chain);
 	/* A malformed certificate is a finding; what is nothing of the kind was not to be had. */
-	if (!in->pem && (in->der.len == 0 || in->der.data[0] != DER_SEQUENCE)) {
+	if (!any) {
 		err_set(&err, ERR_INPUT, "%s: no certificate; give PEM or DER", path);
 		options_trouble("mxdiff", &err);
 		status = EXIT_MISSING;

@@ -4,11 +4,13 @@ says of them is checked too.
 
 UPDATE_GOLDEN=1 rewrites what is expected.
 """
+import base64
 import csv
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -51,6 +53,27 @@ class Certificates(unittest.TestCase):
                 f.write(got)
         with open(path, encoding='utf-8') as f:
             self.assertEqual(got, f.read())
+
+    def test_der_is_as_good_as_pem(self):
+        """The same facts, and no complaint; what is neither is one."""
+        for row in manifest()[:5]:
+            with open(os.path.join(CORPUS, row['file'])) as f:
+                pem = f.read()
+            body = pem.split('-----BEGIN')[1].split('-----')[1]
+            with self.subTest(row['file']), tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, 'c.der')
+                with open(path, 'wb') as f:
+                    f.write(base64.b64decode(body))
+                out = subprocess.run([MXDIFF, 'cert', '--json', path], capture_output=True,
+                                     timeout=60)
+                self.assertEqual((out.returncode, out.stderr), (0, b''))
+                self.assertEqual(json.loads(out.stdout)['sha256'], row['sha256'])
+                with open(path, 'wb') as f:
+                    f.write(b'none')
+                out = subprocess.run([MXDIFF, 'cert', '--json', path], capture_output=True,
+                                     timeout=60)
+                self.assertEqual(out.returncode, 1)
+                self.assertIn(b'give PEM or DER', out.stderr)
 
     def test_every_file_is_in_the_manifest(self):
         listed = {row['file'] for row in manifest()}

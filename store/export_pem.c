@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "export.h"
 #include "mem.h"
+#include "shown.h"
 #include "store_view.h"
 #include "text.h"
 #include "timeline.h"
@@ -25,8 +26,7 @@ static const char suffix[] = ".pem", manifest_name[] = "manifest.tsv", sums_name
  * without one. Two evidence records of the same chain are one state. */
 struct state {
 	bool observed, has_chain;
-	struct hash id; /* chain id; else a hash over the report and the kind of the server's
-			 * signature, or over the outcome: CONTRACT "Lifetime" */
+	struct hash id; /* shown.h */
 };
 
 struct chain_file {
@@ -242,7 +242,6 @@ static int
 state_of(struct snapshot *x, uint32_t number, struct state *out, struct err *err)
 {
 	struct evidence e;
-	struct buf text = {0};
 	int rc;
 
 	if (x->has_last && x->last_evidence == number) {
@@ -252,18 +251,7 @@ state_of(struct snapshot *x, uint32_t number, struct state *out, struct err *err
 	if ((rc = store_evidence(x->view, number, &e, err)) != 0)
 		return rc;
 	*out = (struct state){.observed = evidence_is_observed(&e), .has_chain = e.chain_n > 0};
-	if (out->has_chain) {
-		out->id = hash_chain(e.chain, e.chain_n);
-	} else {
-		if (e.reported_status == NULL)
-			buf_printf(&text, "outcome\n%s", outcome_name(e.outcome));
-		else
-			buf_printf(&text, "reported\n%zu %s\n%s", strlen(e.reported_status),
-			    e.reported_status,
-			    e.server_signature != NULL ? e.server_signature : "");
-		out->id = hash_sha256(text.data, text.len);
-		buf_finish(&text);
-	}
+	out->id = shown_by_probe(&e);
 	evidence_finish(&e);
 	x->last_evidence = number;
 	x->last_state = *out;

@@ -61,9 +61,12 @@ change_number(struct repair *r, enum db_table table, const struct key *key, uint
 static int
 apply(struct repair *r, struct err *err)
 {
-	struct reader in = reader_of(r->changes.data, r->changes.len);
+	struct reader in;
 	int rc = 0;
 
+	if (r->changes.len == 0)
+		return 0;
+	in = reader_of(r->changes.data, r->changes.len);
 	while (rc == 0 && reader_left(&in) > 0) {
 		enum db_table table = reader_varint(&in);
 		struct key key = {.len = reader_varint(&in)};

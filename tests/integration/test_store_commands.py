@@ -217,7 +217,8 @@ class Backup(StoreTest):
 
 class Compact(StoreTest):
     def test_in_place_and_out(self):
-        lines = corpus(7, days=30)
+        # Certificates enough for a dictionary, which compact trains anew.
+        lines = corpus(7, days=30) + [certificate(f'number {i}')[1] for i in range(900)]
         store = self.fresh()
         for part in (lines[::2], lines[1::2]):  # late arrivals leave pages half full
             self.store(part, store)

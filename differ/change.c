@@ -281,6 +281,13 @@ widen(int64_t time_ms, int64_t by_ms)
 	return observation_time_valid(wide_ms) ? wide_ms : time_ms;
 }
 
+void
+changes_widen(const struct changes *c, int64_t *after_ms, int64_t *before_ms)
+{
+	*after_ms = widen(*after_ms, -c->rules.clock_error_ms);
+	*before_ms = widen(*before_ms, c->rules.clock_error_ms);
+}
+
 /* Whether all that differs between two chains is to be ignored. */
 static bool
 is_ignored(const struct changes *c, const struct transition *t)

@@ -37,6 +37,9 @@ struct changes *changes_create(struct store_view *view, const struct change_rule
 void changes_destroy(struct changes *changes); /* accepts NULL */
 struct history *changes_history(struct changes *changes);
 
+/* A bracket widened by the clock error. */
+void changes_widen(const struct changes *changes, int64_t *after_ms, int64_t *before_ms);
+
 /* The changes of one probe series up to until_ms, in order of `before_ms`: borrowed until the next
  * call. Changes in ignored fields alone are left out. */
 int changes_read(struct changes *changes, uint32_t number, const struct series *series,

@@ -40,9 +40,9 @@ same(const struct transition *t, enum field field)
 	return value_equal(get(t->old, field), get(t->new, field));
 }
 
-/* The value of attribute `type` in a name of RFC 2253 ("CN=a,O=b\, c"), escapes kept. */
-static bool
-attribute(const struct value *name, const char *type, const char **text, size_t *len)
+bool
+classify_attribute(
+    const struct value *name, const char *type, const char **text, size_t *len)
 {
 	size_t type_len = strlen(type);
 
@@ -74,7 +74,7 @@ organisation(const struct facts *facts, const char **text, size_t *len)
 
 	*text = "";
 	*len = 0;
-	if (!attribute(issuer, "O", text, len) && issuer->kind == VALUE_TEXT) {
+	if (!classify_attribute(issuer, "O", text, len) && issuer->kind == VALUE_TEXT) {
 		*text = issuer->text;
 		*len = issuer->len;
 	}
@@ -186,7 +186,7 @@ classify_is_sentinel(const struct facts *facts)
 
 	if (self_signed->kind != VALUE_BOOL || !self_signed->truth)
 		return false;
-	if (attribute(subject, "CN", &cn, &len)) {
+	if (classify_attribute(subject, "CN", &cn, &len)) {
 		host |= is_host_name(cn, len);
 		reserved |= is_reserved_tld(cn, len);
 	}

@@ -64,6 +64,10 @@ unsigned classify(const struct transition *t);
 enum severity classify_severity(
     unsigned classes, const struct difference *differences, size_t differences_n);
 
+/* The value of attribute `type` in a name of RFC 2253 ("CN=a,O=b\, c"), escapes kept. */
+bool classify_attribute(
+    const struct value *name, const char *type, const char **text, size_t *len);
+
 /* Whether a certificate exists to say something rather than to name a host: self-signed, and a
  * reserved TLD (RFC 2606, RFC 6761), no host name anywhere, or a text that speaks to the client. */
 bool classify_is_sentinel(const struct facts *facts);

@@ -70,6 +70,17 @@ add_series(struct value_builder *b, const struct series *s)
 	value_add_member(b, "vantage", text(b->arena, s->vantage));
 }
 
+static struct value *
+fallback_value(struct arena *a, const struct fallback *f)
+{
+	struct value_builder b = {.arena = a};
+
+	value_add_member(&b, "does", value_text_static(a, fallback_name(f->kind)));
+	value_add_member(&b, "after", f->has_after ? time_value(a, f->after_ms) : value_null());
+	value_add_member(&b, "before", time_value(a, f->before_ms));
+	return value_object(&b);
+}
+
 /* ---- changes ----------------------------------------------------------------------------- */
 
 static struct value *
@@ -84,14 +95,20 @@ difference(struct arena *a, const struct difference *d)
 	return value_object(&b);
 }
 
+/* The outcome is the observation's own: a chain may come with several. NULL on error. */
 static struct value *
-moment(struct arena *a, const struct state *s)
+moment(
+    struct arena *a, struct changes *changes, const struct lifetime_sighting *seen, struct err *err)
 {
+	const struct state *s = states_get(changes_history(changes)->states, seen->state);
+	const struct facts *facts = changes_facts(changes, seen->evidence, err);
 	struct value_builder b = {.arena = a};
 
+	if (facts == NULL)
+		return NULL;
 	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->id));
 	value_add_member(&b, "leaf", hash_value(a, s->has_chain, &s->leaf));
-	value_add_member(&b, "outcome", text(a, outcome_name(s->outcome)));
+	value_add_member(&b, "outcome", value_copy(a, facts_get(facts, FIELD_OUTCOME)));
 	return value_object(&b);
 }
 
@@ -106,8 +123,8 @@ struct value *
 model_change(struct arena *a, struct changes *changes, const struct change *change,
     const struct series *series, const char *revises, struct err *err)
 {
-	const struct states *states = changes_history(changes)->states;
 	struct value_builder b = {.arena = a}, fields = {.arena = a};
+	const struct value *old, *new;
 	const struct difference *d;
 	int n = changes_differences(changes, change, &d, err);
 
@@ -115,6 +132,9 @@ model_change(struct arena *a, struct changes *changes, const struct change *chan
 		return NULL;
 	for (int i = 0; i < n; i++)
 		value_add(&fields, difference(a, &d[i]));
+	if ((old = moment(a, changes, &change->event.old, err)) == NULL ||
+	    (new = moment(a, changes, &change->event.new, err)) == NULL)
+		return NULL;
 	value_add_member(&b, "type", value_text_static(a, "change"));
 	value_add_member(&b, "id", text(a, change->id));
 	value_add_member(&b, "revises", text(a, revises));
@@ -124,8 +144,8 @@ model_change(struct arena *a, struct changes *changes, const struct change *chan
 	value_add_member(&b, "class", model_classes(a, change->classes));
 	value_add_member(&b, "severity", value_text_static(a, severity_name(change->severity)));
 	value_add_member(&b, "fields", value_list(&fields));
-	value_add_member(&b, "old", moment(a, states_get(states, change->event.old.state)));
-	value_add_member(&b, "new", moment(a, states_get(states, change->event.new.state)));
+	value_add_member(&b, "old", old);
+	value_add_member(&b, "new", new);
 	value_add_member(&b, "old_gone", old_gone(a, &change->event));
 	value_add_member(&b, "verdict", value_null());
 	value_add_member(
@@ -136,16 +156,18 @@ model_change(struct arena *a, struct changes *changes, const struct change *chan
 /* ---- windows ----------------------------------------------------------------------------- */
 
 static int
-member(struct value_builder *list, struct store_view *view, const struct rollout_member *m,
-    struct err *err)
+member(struct value_builder *list, struct changes *changes, struct store_view *view,
+    const struct rollout_member *m, struct err *err)
 {
 	struct arena *a = list->arena;
 	struct value_builder b = {.arena = a};
+	struct fallback f;
 	struct series series;
 	bool changed = m->state != ROLLOUT_OLD;
 	int rc;
 
-	if ((rc = store_series(view, m->series, &series, err)) < 0)
+	if ((rc = store_series(view, m->series, &series, err)) < 0 ||
+	    (rc = fallback_find(changes, view, m->series, &series, INT64_MAX, &f, err)) < 0)
 		return rc;
 	add_place(&b, &series);
 	value_add_member(
@@ -154,6 +176,8 @@ member(struct value_builder *list, struct store_view *view, const struct rollout
 	value_add_member(&b, "after", changed ? time_value(a, m->after_ms) : value_null());
 	value_add_member(&b, "before", changed ? time_value(a, m->before_ms) : value_null());
 	value_add_member(&b, "state", value_text_static(a, rollout_state_name(m->state)));
+	value_add_member(&b, "rolled_back", value_bool(a, m->undone));
+	value_add_member(&b, "fallback", rc > 0 ? fallback_value(a, &f) : value_null());
 	value_add(list, value_object(&b));
 	return 0;
 }
@@ -163,6 +187,7 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
     const struct rollout *w, struct err *err)
 {
 	struct value_builder b = {.arena = a}, fields = {.arena = a}, members = {.arena = a};
+	int64_t interval_ms = rollout_interval_ms(w);
 	const struct difference *d;
 	int n = changes_differences(changes, &w->first, &d, err);
 
@@ -172,7 +197,7 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 		if (rollout_has_common(w, &d[i]))
 			value_add(&fields, difference(a, &d[i]));
 	for (size_t i = 0; i < w->members_n; i++)
-		if (member(&members, view, &w->members[i], err) < 0)
+		if (member(&members, changes, view, &w->members[i], err) < 0)
 			return NULL;
 	value_add_member(&b, "type", value_text_static(a, "window"));
 	value_add_member(&b, "id", text(a, w->id));
@@ -192,6 +217,10 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 	value_add_member(&b, "mixed", value_number(a, (int64_t)w->mixed));
 	value_add_member(&b, "total", value_number(a, (int64_t)w->total));
 	value_add_member(&b, "series", value_list(&members));
+	value_add_member(&b, "rolled_back", value_number(a, (int64_t)w->undone));
+	value_add_member(
+	    &b, "interval_ms", interval_ms >= 0 ? value_number(a, interval_ms) : value_null());
+	value_add_member(&b, "unlisted", value_number(a, (int64_t)w->unlisted));
 	return value_object(&b);
 }
 
@@ -199,7 +228,8 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 
 struct value *
 model_state(struct arena *a, struct changes *changes, const struct series *series,
-    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms, struct err *err)
+    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
+    const struct fallback *f, struct err *err)
 {
 	static const enum field shown[] = {FIELD_SUBJECT, FIELD_ISSUER, FIELD_NOT_BEFORE,
 	    FIELD_NOT_AFTER, FIELD_KEY_ALGORITHM, FIELD_KEY_BITS, FIELD_KEY_CURVE,
@@ -217,11 +247,12 @@ model_state(struct arena *a, struct changes *changes, const struct series *serie
 	    &b, "after", after_ms == INT64_MIN ? value_null() : time_value(a, after_ms));
 	value_add_member(&b, "first", time_value(a, first_ms));
 	value_add_member(&b, "last", time_value(a, last->time_ms));
-	value_add_member(&b, "outcome", text(a, outcome_name(s->outcome)));
+	value_add_member(&b, "outcome", value_copy(a, facts_get(facts, FIELD_OUTCOME)));
 	value_add_member(&b, "chain", hash_value(a, s->has_chain, &s->id));
 	value_add_member(&b, "leaf", hash_value(a, s->has_chain, &s->leaf));
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		value_add_member(
 		    &b, field_table[shown[i]].name, value_copy(a, facts_get(facts, shown[i])));
+	value_add_member(&b, "fallback", f != NULL ? fallback_value(a, f) : value_null());
 	return value_object(&b);
 }

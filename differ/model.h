@@ -7,6 +7,7 @@
 #define MX509_MODEL_H
 
 #include "change.h"
+#include "fallback.h"
 #include "rollout.h"
 
 /* The names of the classes, as a list. */
@@ -22,8 +23,9 @@ struct value *model_window(struct arena *arena, struct changes *changes, struct 
 
 /* What a series shows: `last` is its last observation (or its last probe, if it was never
  * observed), `since` the bracket of the lifetime's begin; after_ms INT64_MIN: from its first one.
- */
+ * fallback: NULL where there is none. */
 struct value *model_state(struct arena *arena, struct changes *changes, const struct series *series,
-    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms, struct err *err);
+    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
+    const struct fallback *fallback, struct err *err);
 
 #endif

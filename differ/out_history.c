@@ -6,22 +6,14 @@
 #include "../store/clock.h"
 #include "../store/mem.h"
 #include "../store/text.h"
+#include "fallback.h"
+#include "out_plot.h"
 #include "out_text.h"
-
-#define COLUMNS 6
-#define COLUMN_SHOWS 3
-
-struct out_row {
-	char *cell[COLUMNS];	/* escaped */
-	enum severity severity; /* of what is shown: a sentinel stands out */
-	int64_t since_ms;
-	bool since_after; /* it began after since_ms; else since_ms is the first sighting ever */
-};
 
 /* ---- pieces ------------------------------------------------------------------------------ */
 
-static const char *
-colour_of(enum severity severity, const struct out_style *style)
+const char *
+out_history_colour(enum severity severity, const struct out_style *style)
 {
 	static const char *const codes[] = {"", "\033[36m", "\033[33m", "\033[1;31m"};
 
@@ -34,8 +26,8 @@ plain(const struct out_style *style)
 	return style->colour ? "\033[0m" : "";
 }
 
-static void
-append_time(struct buf *out, int64_t time_ms, const struct out_style *style)
+void
+out_history_time(struct buf *out, int64_t time_ms, const struct out_style *style)
 {
 	char text[CLOCK_TEXT_MAX];
 
@@ -63,8 +55,8 @@ out_history_bracket(
 	buf_printf(out, "after %s, at or before %s (%s)", after, before, span);
 }
 
-static void
-append_address(struct buf *out, const struct series *s)
+void
+out_history_address(struct buf *out, const struct series *s)
 {
 	char address[IP_TEXT_MAX];
 
@@ -72,8 +64,8 @@ append_address(struct buf *out, const struct series *s)
 	buf_printf(out, s->address.family == 6 ? "[%s]:%u" : "%s:%u", address, s->port);
 }
 
-static void
-append_sni(struct buf *out, const struct series *s)
+void
+out_history_sni(struct buf *out, const struct series *s)
 {
 	buf_append_text(out, sni_name(s->sni));
 	if (s->sni_name[0] != '\0')
@@ -134,13 +126,13 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 
 	if (n < 0)
 		return n;
-	buf_append_text(out, colour_of(change->severity, style));
-	append_time(out, change->event.before_ms, style);
+	buf_append_text(out, out_history_colour(change->severity, style));
+	out_history_time(out, change->event.before_ms, style);
 	buf_printf(out, "  %s", severity_name(change->severity));
 	buf_printf(out, "%s  %s ", plain(style), series->host);
-	append_address(out, series);
+	out_history_address(out, series);
 	buf_append_text(out, "  SNI ");
-	append_sni(out, series);
+	out_history_sni(out, series);
 	buf_printf(out, "  by %s\n    ", series->vantage);
 	append_classes(out, change->classes);
 	buf_append_text(out, "\n    ");
@@ -170,7 +162,7 @@ append_members(struct buf *out, struct store_view *view, const struct rollout *w
 	for (size_t i = 0; rc >= 0 && i < w->members_n; i++) {
 		rc = store_series(view, w->members[i].series, &series[i], err);
 		buf_clear(&cell);
-		append_address(&cell, &series[i]);
+		out_history_address(&cell, &series[i]);
 		host = strlen(series[i].host) > host ? strlen(series[i].host) : host;
 		address = cell.len > address ? cell.len : address;
 	}
@@ -178,7 +170,7 @@ append_members(struct buf *out, struct store_view *view, const struct rollout *w
 		const struct rollout_member *m = &w->members[i];
 
 		buf_clear(&cell);
-		append_address(&cell, &series[i]);
+		out_history_address(&cell, &series[i]);
 		buf_printf(out, "    %-9s  %-*s  %-*s  ", rollout_state_name(m->state), (int)host,
 		    series[i].host, (int)address, buf_text(&cell));
 		if (series[i].sni_name[0] != '\0')
@@ -188,11 +180,58 @@ append_members(struct buf *out, struct store_view *view, const struct rollout *w
 			    out, m->left ? "went elsewhere" : "still shows the old one");
 		else
 			out_history_bracket(out, m->after_ms, m->before_ms, style);
+		if (m->undone)
+			buf_append_text(out, "; rolled back since");
 		buf_append_byte(out, '\n');
 	}
+	if (w->unlisted > 0)
+		buf_printf(
+		    out, "    and %zu more that show the old one or went elsewhere\n", w->unlisted);
 	free(series);
 	buf_finish(&cell);
 	return rc;
+}
+
+/* "    one every 12 min" */
+static void
+append_rate(struct buf *out, const struct rollout *w)
+{
+	int64_t interval_ms = rollout_interval_ms(w);
+	char span[CLOCK_TEXT_MAX];
+
+	if (interval_ms < 0 || w->has_instant)
+		return;
+	clock_format_span(interval_ms, span);
+	buf_printf(out, "    rate   one every %s\n", span);
+}
+
+/* What its series do without SNI, or with an unknown name: "    now    4 sentinel, 1 same". */
+static int
+append_fallbacks(struct buf *out, struct changes *changes, struct store_view *view,
+    const struct rollout *w, struct err *err)
+{
+	size_t count[FALLBACK_N] = {0}, told = 0;
+	struct fallback fallback;
+	struct series series;
+	int rc;
+
+	for (size_t i = 0; i < w->members_n; i++) {
+		if ((rc = store_series(view, w->members[i].series, &series, err)) < 0 ||
+		    (rc = fallback_find(changes, view, w->members[i].series, &series, INT64_MAX,
+			 &fallback, err)) < 0)
+			return rc;
+		if (rc > 0)
+			count[fallback.kind]++;
+	}
+	for (unsigned k = 0; k < FALLBACK_N; k++) {
+		if (count[k] == 0)
+			continue;
+		buf_printf(out, "%s%zu get %s", told++ > 0 ? "; " : "    now    ", count[k],
+		    fallback_doc((enum fallback_kind)k));
+	}
+	if (told > 0)
+		buf_append_text(out, " (RFC 8461 7.1)\n");
+	return 0;
 }
 
 static void
@@ -219,11 +258,13 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 	if (n < 0)
 		return n;
 	buf_printf(out, "%s%s%s  %s  SNI %s%s%s  %zu of %zu converted",
-	    colour_of(w->severity, style), severity_name(w->severity), plain(style), w->group,
-	    sni_name(w->sni), w->offer != OFFER_DEFAULT ? ", offer " : "",
+	    out_history_colour(w->severity, style), severity_name(w->severity), plain(style),
+	    w->group, sni_name(w->sni), w->offer != OFFER_DEFAULT ? ", offer " : "",
 	    w->offer != OFFER_DEFAULT ? offer_name(w->offer) : "", w->converted, w->total);
 	if (w->mixed > 0)
 		buf_printf(out, ", %zu mixed", w->mixed);
+	if (w->undone > 0)
+		buf_printf(out, ", %zu rolled back since", w->undone);
 	buf_append_text(out, "\n    ");
 	append_classes(out, w->classes);
 	buf_append_text(out, "\n    began  ");
@@ -238,166 +279,14 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 		out_history_bracket(out, w->instant.after_ms, w->instant.before_ms, style);
 	}
 	buf_append_byte(out, '\n');
+	append_rate(out, w);
 	append_common(&fields, w, d, (size_t)n, style);
-	n = append_members(out, view, w, style, err);
+	if ((n = append_fallbacks(out, changes, view, w, err)) >= 0 && !style->plot)
+		n = append_members(out, view, w, style, err);
+	if (style->plot)
+		out_plot_window(out, w, style);
 	buf_append(out, fields.data, fields.len);
 	buf_append_byte(out, '\n');
 	buf_finish(&fields);
 	return n;
-}
-
-/* ---- the table of show ------------------------------------------------------------------- */
-
-static char *
-take_cell(struct buf *b)
-{
-	char *cell = mem_strdup(buf_text(b));
-
-	buf_clear(b);
-	return cell;
-}
-
-/* The common name, or the whole subject where it has none. */
-static void
-append_subject(struct buf *out, const struct value *subject)
-{
-	const char *p, *end, *next;
-
-	if (subject->kind != VALUE_TEXT) {
-		out_text_value(out, subject);
-		return;
-	}
-	end = subject->text + subject->len;
-	for (p = subject->text; p < end; p = next) {
-		const char *part_end = p;
-
-		while (part_end < end && *part_end != ',' && *part_end != '+')
-			part_end += *part_end == '\\' && part_end + 1 < end ? 2 : 1;
-		next = part_end < end ? part_end + 1 : end;
-		if (part_end - p < 3 || memcmp(p, "CN=", 3) != 0)
-			continue;
-		text_escape(out, p + 3, (size_t)(part_end - p) - 3);
-		return;
-	}
-	text_escape(out, subject->text, subject->len);
-}
-
-static void
-append_key(struct buf *out, const struct facts *facts)
-{
-	const struct value *curve = facts_get(facts, FIELD_KEY_CURVE);
-	const struct value *bits = facts_get(facts, FIELD_KEY_BITS);
-
-	if (curve->kind == VALUE_TEXT) {
-		out_text_value(out, curve);
-		return;
-	}
-	out_text_value(out, facts_get(facts, FIELD_KEY_ALGORITHM));
-	if (bits->kind == VALUE_NUMBER)
-		buf_printf(out, " %lld", (long long)bits->number);
-}
-
-int
-out_history_state(struct out_table *table, struct changes *changes, const struct series *series,
-    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms, struct err *err)
-{
-	const struct state *state = states_get(changes_history(changes)->states, last->state);
-	const struct facts *facts = changes_facts(changes, last->evidence, err);
-	struct out_row *row;
-	struct buf b = {0};
-
-	if (facts == NULL)
-		return err->code;
-	if (table->n == table->cap) {
-		table->cap = table->cap > 0 ? 2 * table->cap : 64;
-		table->rows = mem_grow(table->rows, table->cap, sizeof(*table->rows));
-	}
-	row = &table->rows[table->n++];
-	*row = (struct out_row){.severity = SEVERITY_INFO};
-	row->cell[0] = mem_strdup(series->host);
-	append_address(&b, series);
-	row->cell[1] = take_cell(&b);
-	append_sni(&b, series);
-	row->cell[2] = take_cell(&b);
-	if (state->has_chain) {
-		append_subject(&b, facts_get(facts, FIELD_SUBJECT));
-		row->cell[3] = take_cell(&b);
-		append_key(&b, facts);
-		row->cell[4] = take_cell(&b);
-		append_subject(&b, facts_get(facts, FIELD_ISSUER));
-		row->cell[5] = take_cell(&b);
-		if (classify_is_sentinel(facts))
-			row->severity = SEVERITY_CRITICAL;
-	} else {
-		text_escape(&b, state->words, strlen(state->words));
-		row->cell[3] = take_cell(&b);
-		row->cell[4] = mem_strdup("-");
-		row->cell[5] = mem_strdup("-");
-		row->severity = SEVERITY_WARNING;
-	}
-	row->since_after = after_ms != INT64_MIN;
-	row->since_ms = row->since_after ? after_ms : first_ms;
-	buf_finish(&b);
-	return 0;
-}
-
-/* Characters of a text that is escaped already. */
-static size_t
-columns(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text != '\0'; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
-}
-
-static void
-append_padded(struct buf *out, const char *text, size_t width)
-{
-	buf_append_text(out, text);
-	buf_printf(out, "%*s", (int)(width - columns(text) + 2), "");
-}
-
-void
-out_history_table(struct buf *out, const struct out_table *table, const struct out_style *style)
-{
-	static const char *const title[COLUMNS] = {
-	    "HOST", "ADDRESS", "SNI", "SHOWS", "KEY", "ISSUER"};
-	size_t width[COLUMNS];
-
-	for (size_t c = 0; c < COLUMNS; c++) {
-		width[c] = strlen(title[c]);
-		for (size_t i = 0; i < table->n; i++) {
-			size_t w = columns(table->rows[i].cell[c]);
-
-			width[c] = w > width[c] ? w : width[c];
-		}
-		append_padded(out, title[c], width[c]);
-	}
-	buf_append_text(out, "SINCE\n");
-	for (size_t i = 0; i < table->n; i++) {
-		const struct out_row *row = &table->rows[i];
-
-		for (size_t c = 0; c < COLUMNS; c++) {
-			if (c == COLUMN_SHOWS)
-				buf_append_text(out, colour_of(row->severity, style));
-			append_padded(out, row->cell[c], width[c]);
-			if (c == COLUMN_SHOWS)
-				buf_append_text(out, plain(style));
-		}
-		buf_append_text(out, row->since_after ? "after " : "first seen ");
-		append_time(out, row->since_ms, style);
-		buf_append_byte(out, '\n');
-	}
-}
-
-void
-out_history_table_finish(struct out_table *table)
-{
-	for (size_t i = 0; i < table->n; i++)
-		for (size_t c = 0; c < COLUMNS; c++)
-			free(table->rows[i].cell[c]);
-	free(table->rows);
-	*table = (struct out_table){0};
 }

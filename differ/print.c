@@ -4,11 +4,16 @@
 
 #include "model.h"
 #include "out_json.h"
+#include "out_table.h"
 
 struct out_style
 print_style(const struct query *q)
 {
-	return (struct out_style){.colour = q->colour, .utc = q->utc, .all_fields = q->all_fields};
+	return (struct out_style){.colour = q->colour,
+	    .utc = q->utc,
+	    .all_fields = q->all_fields,
+	    .plot = q->plot,
+	    .width = out_table_width()};
 }
 
 void

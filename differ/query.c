@@ -57,6 +57,8 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 						 "operator, host, address or chain (operator)"},
 	    {"window-gap", 0, OPTION_SPAN, &q->window_gap_ms, "SPAN",
 		"time without a conversion that closes a window (14d)"},
+	    {"plot", 0, OPTION_FLAG, &q->plot, NULL,
+		"in text, draw the curve of conversions instead of listing them"},
 	    {0}};
 	size_t n = add_rows(rows, 0, more);
 

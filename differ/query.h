@@ -22,7 +22,7 @@ struct query {
 	int64_t between_ms[2];		   /* becomes since_ms and until_ms */
 	int64_t clock_error_ms, gone_after_ms, window_gap_ms;
 	unsigned settle;
-	bool exit_code, utc, all_fields;
+	bool exit_code, utc, all_fields, plot;
 	/* as understood */
 	unsigned sni_bits, class_bits; /* 0: all */
 	enum severity least;
@@ -42,7 +42,7 @@ enum query_option {
 	QUERY_AT = 1 << 0,
 	QUERY_SPAN = 1 << 1,	/* --since, --until, --between */
 	QUERY_CHANGES = 1 << 2, /* --class, --severity, --ignore, --exit-code */
-	QUERY_WINDOWS = 1 << 3, /* --group, --window-gap */
+	QUERY_WINDOWS = 1 << 3, /* --group, --window-gap, --plot */
 };
 
 /*

@@ -121,6 +121,16 @@ store_series(struct store_view *view, uint32_t number, struct series *series, st
 }
 
 int
+store_series_number(
+    struct store_view *view, const struct series *series, uint32_t *number, struct err *err)
+{
+	struct key key;
+
+	key_series(&key, series);
+	return store_number(view->txn, DB_SERIES_KEY, &key, number, err);
+}
+
+int
 store_evidence_bytes(
     struct store_view *view, uint32_t number, struct db_bytes *bytes, struct err *err)
 {

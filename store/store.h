@@ -94,6 +94,10 @@ void store_view_close(struct store_view *view); /* accepts NULL */
 /* Series are numbered from 0 in order of first arrival. ERR_NOT_FOUND past the last. */
 int store_series(struct store_view *view, uint32_t number, struct series *series, struct err *err);
 
+/* The other way round: 1 and *number, or 0 where there is none. */
+int store_series_number(
+    struct store_view *view, const struct series *series, uint32_t *number, struct err *err);
+
 /* Evidence by its number (struct sighting). Owned by *out: evidence_finish(). */
 int store_evidence(struct store_view *view, uint32_t number, struct evidence *out, struct err *err);
 int store_dns_answer(struct store_view *view, uint32_t number, struct dns_answer *out,

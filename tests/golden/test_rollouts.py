@@ -639,10 +639,13 @@ class RolloutTest(Case):
         for w in got:
             self.assertEqual(list(w), [
                 'type', 'id', 'host_group', 'sni', 'offer', 'class', 'severity', 'fields', 'start',
-                'end', 'single_instant', 'converted', 'mixed', 'total', 'series'])
+                'end', 'single_instant', 'converted', 'mixed', 'total', 'series', 'rolled_back',
+                'interval_ms', 'unlisted'])
             for m in w['series']:
                 self.assertEqual(list(m), ['host', 'address', 'port', 'sni_name', 'vantage',
-                                           'after', 'before', 'state'])
+                                           'after', 'before', 'state', 'rolled_back', 'fallback'])
+                self.assertEqual(m['fallback'] is None, w['sni'] != 'none')
+            self.assertEqual(w['rolled_back'], sum(m['rolled_back'] for m in w['series']))
             series = {str(Series(m['host'], m['address'], m['port'], w['sni'], m['sni_name'],
                                  w['offer'], m['vantage'])):
                       (m['state'], m['after'], m['before']) for m in w['series']}
@@ -662,7 +665,7 @@ class RolloutTest(Case):
     @staticmethod
     def window_key(w, series):
         keys = ('host_group', 'sni', 'start', 'end', 'single_instant', 'converted', 'mixed',
-                'total')
+                'total', 'rolled_back')
         return json.dumps([[w[k] for k in keys], series], sort_keys=True)
 
     def test_true_rollouts_are_one_window_each(self):

@@ -320,6 +320,11 @@ test_walks(void **state)
 	assert_int_equal(number, 1);
 	assert_int_equal(series_walk_next(walk, &number, &s, &err), 0);
 	series_walk_close(walk);
+	assert_ok(store_series(view, 3, &s, &err), err);
+	assert_int_equal(store_series_number(view, &s, &number, &err), 1);
+	assert_int_equal(number, 3);
+	s.port++;
+	assert_int_equal(store_series_number(view, &s, &number, &err), 0);
 
 	filter = (struct series_filter){0};
 	ip_parse(&filter.address, "192.0.2.9");

@@ -9,8 +9,7 @@
 #include "cmd.h"
 #include "feed.h"
 #include "model.h"
-#include "out_json.h"
-#include "query.h"
+#include "print.h"
 
 struct feed_options {
 	const char *since, *cursor_file;
@@ -99,23 +98,18 @@ print(void *ctx, const struct feed_event *event, struct err *err)
 	struct query *q = ctx;
 	struct arena arena = {0};
 	struct value_builder b = {.arena = &arena};
-	struct buf line = {0};
 	const struct value *v;
 
 	if (event->change != NULL) {
-		v = model_change(
-		    &arena, q->changes, event->change, event->series, event->revises, err);
+		v = model_change(&arena, q->changes, event->altered ? "altered" : "change",
+		    event->change, event->series, event->revises, err);
 	} else {
 		value_add_member(&b, "type", value_text_static(&arena, "retracted"));
 		value_add_member(&b, "id", value_text(&arena, event->retracted));
 		v = value_object(&b);
 	}
-	if (v != NULL) {
-		out_json_value(&line, v);
-		buf_append_byte(&line, '\n');
-		fwrite(line.data, 1, line.len, stdout);
-	}
-	buf_finish(&line);
+	if (v != NULL)
+		print_json(v);
 	arena_finish(&arena);
 	return v != NULL ? 0 : err->code;
 }

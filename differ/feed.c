@@ -13,7 +13,10 @@ struct arrivals {
 
 struct feed_id {
 	char id[CHANGE_ID_LEN + 1];
+	size_t at; /* in the picture */
 };
+
+#define ARRIVALS_MAX (1u << 20)
 
 struct feed {
 	struct query *query;
@@ -52,32 +55,6 @@ feed_cursor_at(struct store_view *view, int64_t time_ms, uint64_t *cursor, struc
 }
 
 static int
-read_arrivals(struct feed *f, uint64_t cursor, uint64_t *last, struct err *err)
-{
-	const struct journal_entry *entries;
-	struct journal_walk *walk;
-	struct arrivals *a = &f->arrivals;
-	int64_t committed_ms;
-	size_t n;
-	int rc;
-
-	*last = cursor;
-	if ((rc = journal_walk_open(&walk, f->query->view, cursor, err)) < 0)
-		return rc;
-	while ((rc = journal_walk_next(walk, last, &committed_ms, &entries, &n, err)) > 0) {
-		while (a->cap - a->n < n) {
-			a->cap = a->cap > 0 ? 2 * a->cap : 1024;
-			a->list = mem_grow(a->list, a->cap, sizeof(*a->list));
-		}
-		if (n > 0)
-			memcpy(a->list + a->n, entries, n * sizeof(*entries));
-		a->n += n;
-	}
-	journal_walk_close(walk);
-	return rc;
-}
-
-static int
 by_series(const void *a, const void *b)
 {
 	const struct journal_entry *x = a, *y = b;
@@ -87,21 +64,60 @@ by_series(const void *a, const void *b)
 	return x->time_ms < y->time_ms ? -1 : x->time_ms > y->time_ms;
 }
 
-/* The first arrival of a series in the sorted list, or n. */
-static size_t
-find_arrivals(const struct arrivals *a, uint32_t series)
+/* Keeps the arrivals of the lower half of the series; *to is the first one that is left for later.
+ * All of one series stay, however many they are. */
+static void
+halve(struct arrivals *a, uint32_t *to)
 {
-	size_t low = 0, high = a->n;
+	size_t kept = a->n / 2;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	qsort(a->list, a->n, sizeof(*a->list), by_series);
+	while (kept < a->n && a->list[kept].series == a->list[0].series)
+		kept++;
+	while (kept > 0 && kept < a->n && a->list[kept - 1].series == a->list[kept].series)
+		kept--;
+	if (kept == a->n)
+		return;
+	*to = a->list[kept].series;
+	a->n = kept;
+}
 
-		if (a->list[middle].series < series)
-			low = middle + 1;
-		else
-			high = middle;
+static void
+add_arrival(struct arrivals *a, const struct journal_entry *entry, uint32_t *to)
+{
+	if (a->n >= ARRIVALS_MAX && a->n == a->cap)
+		halve(a, to);
+	if (a->n == a->cap) {
+		a->cap = a->cap > 0 ? 2 * a->cap : 1024;
+		a->list = mem_grow(a->list, a->cap, sizeof(*a->list));
 	}
-	return low;
+	if (entry->series < *to)
+		a->list[a->n++] = *entry;
+}
+
+/* The arrivals of the series from..*to), sorted; *to becomes less where they are too many. */
+static int
+read_arrivals(
+    struct feed *f, uint64_t cursor, uint64_t *last, uint32_t from, uint32_t *to, struct err *err)
+{
+	const struct journal_entry *entries;
+	struct journal_walk *walk;
+	int64_t committed_ms;
+	size_t n;
+	int rc;
+
+	f->arrivals.n = 0;
+	*last = cursor;
+	if ((rc = journal_walk_open(&walk, f->query->view, cursor, err)) < 0)
+		return rc;
+	while ((rc = journal_walk_next(walk, last, &committed_ms, &entries, &n, err)) > 0)
+		for (size_t i = 0; i < n; i++)
+			if (entries[i].series >= from && entries[i].series < *to)
+				add_arrival(&f->arrivals, &entries[i], to);
+	journal_walk_close(walk);
+	if (f->arrivals.n > 0)
+		qsort(f->arrivals.list, f->arrivals.n, sizeof(*f->arrivals.list), by_series);
+	return rc;
 }
 
 static int
@@ -117,16 +133,30 @@ sort_ids(struct feed *f, const struct change *list, size_t n)
 		f->ids_cap = n;
 		f->ids = mem_grow(f->ids, n, sizeof(*f->ids));
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		memcpy(f->ids[i].id, list[i].id, sizeof(f->ids[i].id));
+		f->ids[i].at = i;
+	}
 	if (n > 0)
 		qsort(f->ids, n, sizeof(*f->ids), by_id);
 }
 
-static bool
-has_id(const struct feed *f, size_t n, const char *id)
+static const struct feed_id *
+find_id(const struct feed *f, size_t n, const char *id)
 {
-	return n > 0 && bsearch(id, f->ids, n, sizeof(*f->ids), by_id) != NULL;
+	return n > 0 ? bsearch(id, f->ids, n, sizeof(*f->ids), by_id) : NULL;
+}
+
+/* Whether a change of the same id says something else by now. */
+static bool
+is_altered(const struct change *old, const struct change *now)
+{
+	const struct lifetime_event *a = &old->event, *b = &now->event;
+
+	return a->mixed != b->mixed || a->has_old_gone != b->has_old_gone ||
+	       (a->has_old_gone && (a->old_gone_after_ms != b->old_gone_after_ms ||
+				       a->old_gone_before_ms != b->old_gone_before_ms)) ||
+	       old->classes != now->classes || old->severity != now->severity;
 }
 
 /* An old change that is no more and led to the same state: what the new one takes the place of.
@@ -156,6 +186,36 @@ retract(struct feed *f, const struct series *series, const struct change *old, s
 	return query_takes_change(f->query, old) ? f->each(f->ctx, &event, err) : 0;
 }
 
+/* A change that was there before under the same id. */
+static int
+emit_known(struct feed *f, const struct series *series, const struct change *old,
+    const struct change *now, struct err *err)
+{
+	struct feed_event event = {.change = now, .series = series};
+
+	if (!is_altered(old, now))
+		return 0;
+	event.altered = query_takes_change(f->query, old);
+	if (query_takes_change(f->query, now))
+		return f->each(f->ctx, &event, err);
+	return event.altered ? retract(f, series, old, err) : 0;
+}
+
+static int
+emit_new(struct feed *f, const struct series *series, const struct change *now, size_t *from,
+    struct err *err)
+{
+	struct feed_event event = {.change = now, .series = series};
+	const struct change *old = take_revised(f, now, from);
+
+	/* What the filters did not let through, the reader has not seen. */
+	if (old != NULL && query_takes_change(f->query, old))
+		event.revises = old->id;
+	if (query_takes_change(f->query, now))
+		return f->each(f->ctx, &event, err);
+	return event.revises != NULL ? retract(f, series, old, err) : 0;
+}
+
 static int
 emit(struct feed *f, const struct series *series, const struct change *list, size_t n,
     struct err *err)
@@ -165,22 +225,13 @@ emit(struct feed *f, const struct series *series, const struct change *list, siz
 
 	sort_ids(f, list, n);
 	for (size_t i = 0; i < f->before_n; i++)
-		f->over[i] = !has_id(f, n, f->before[i].id);
+		f->over[i] = find_id(f, n, f->before[i].id) == NULL;
 	sort_ids(f, f->before, f->before_n);
 	for (size_t i = 0; rc >= 0 && i < n; i++) {
-		struct feed_event event = {.change = &list[i], .series = series};
-		const struct change *old;
+		const struct feed_id *known = find_id(f, f->before_n, list[i].id);
 
-		if (has_id(f, f->before_n, list[i].id))
-			continue;
-		/* What the filters did not let through, the reader has not seen. */
-		if ((old = take_revised(f, &list[i], &from)) != NULL &&
-		    query_takes_change(f->query, old))
-			event.revises = old->id;
-		if (query_takes_change(f->query, &list[i]))
-			rc = f->each(f->ctx, &event, err);
-		else if (event.revises != NULL)
-			rc = retract(f, series, old, err);
+		rc = known != NULL ? emit_known(f, series, &f->before[known->at], &list[i], err)
+				   : emit_new(f, series, &list[i], &from, err);
 	}
 	for (size_t i = 0; rc >= 0 && i < f->before_n; i++)
 		if (f->over[i])
@@ -201,32 +252,76 @@ keep_before(struct feed *f, const struct change *list, size_t n)
 	f->before_n = n;
 }
 
+/* arrivals[at..at + n) are those of the series. */
 static int
-feed_series(void *ctx, uint32_t number, const struct series *series, struct err *err)
+feed_series(struct feed *f, uint32_t number, size_t at, size_t n, struct err *err)
 {
-	struct feed *f = ctx;
-	size_t at = find_arrivals(&f->arrivals, number), n = 0, list_n;
 	const struct change *list;
+	struct series series;
+	size_t list_n;
 	int rc;
 
-	while (at + n < f->arrivals.n && f->arrivals.list[at + n].series == number)
-		n++;
-	if (n == 0)
-		return 0;
+	if ((rc = store_series(f->query->view, number, &series, err)) < 0 ||
+	    !query_chooses(f->query, &series))
+		return rc;
 	if (n > f->times_cap) {
 		f->times_cap = n;
 		f->times_ms = mem_grow(f->times_ms, n, sizeof(*f->times_ms));
 	}
 	for (size_t i = 0; i < n; i++)
 		f->times_ms[i] = f->arrivals.list[at + i].time_ms;
-	if ((rc = changes_read(f->query->changes, number, series, INT64_MAX,
+	if ((rc = changes_read(f->query->changes, number, &series, INT64_MAX,
 		 &(struct history_without){f->times_ms, n}, &list, &list_n, err)) < 0)
 		return rc;
 	keep_before(f, list, list_n);
 	if ((rc = changes_read(
-		 f->query->changes, number, series, INT64_MAX, NULL, &list, &list_n, err)) < 0)
+		 f->query->changes, number, &series, INT64_MAX, NULL, &list, &list_n, err)) < 0)
 		return rc;
-	return emit(f, series, list, list_n, err);
+	return emit(f, &series, list, list_n, err);
+}
+
+static int
+feed_arrivals(struct feed *f, struct err *err)
+{
+	const struct arrivals *a = &f->arrivals;
+	size_t n;
+	int rc = 0;
+
+	for (size_t at = 0; rc >= 0 && at < a->n; at += n) {
+		for (n = 1; at + n < a->n && a->list[at + n].series == a->list[at].series;)
+			n++;
+		if (options_interrupted())
+			return err_set(
+			    err, ERR_SYSTEM, "interrupted; the cursor stays where it was");
+		rc = feed_series(f, a->list[at].series, at, n, err);
+	}
+	return rc;
+}
+
+/* Where nothing had arrived yet. */
+static int
+feed_all(void *ctx, uint32_t number, const struct series *series, struct err *err)
+{
+	struct feed *f = ctx;
+	const struct change *list;
+	size_t n;
+	int rc = changes_read(f->query->changes, number, series, INT64_MAX, NULL, &list, &n, err);
+
+	return rc < 0 ? rc : emit(f, series, list, n, err);
+}
+
+static int
+feed_begin(struct feed *f, uint64_t *last, bool *missing, struct err *err)
+{
+	struct journal_walk *walk;
+	int rc;
+
+	if ((rc = journal_walk_open(&walk, f->query->view, 0, err)) < 0)
+		return rc; /* the journal does not reach so far back */
+	journal_walk_close(walk);
+	if ((rc = journal_last(f->query->view, last, err)) < 0)
+		return rc;
+	return query_walk(f->query, feed_all, f, missing, err);
 }
 
 int
@@ -234,14 +329,20 @@ feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, voi
     bool *missing, struct err *err)
 {
 	struct feed f = {.query = q, .each = each, .ctx = ctx};
+	uint32_t from = 0, to = 0;
 	int rc;
 
-	if ((rc = read_arrivals(&f, cursor, last, err)) < 0)
-		goto out;
-	if (f.arrivals.n > 0)
-		qsort(f.arrivals.list, f.arrivals.n, sizeof(*f.arrivals.list), by_series);
-	rc = query_walk(q, feed_series, &f, missing, err);
-out:
+	if (cursor == 0) {
+		rc = feed_begin(&f, last, missing, err);
+		to = UINT32_MAX;
+	} else {
+		rc = query_find_missing(q, missing, err);
+	}
+	for (; rc >= 0 && to < UINT32_MAX; from = to) {
+		to = UINT32_MAX;
+		if ((rc = read_arrivals(&f, cursor, last, from, &to, err)) >= 0)
+			rc = feed_arrivals(&f, err);
+	}
 	free(f.arrivals.list);
 	free(f.times_ms);
 	free(f.before);

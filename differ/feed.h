@@ -2,11 +2,15 @@
  * feed: changes as they are found. A cursor is a number of the store's journal. The changes of
  * every series that the commits after it touched are computed twice: as the observations stood at
  * the cursor, and as they stand now; the feed is the difference. So nothing is missed, not even
- * what was imported late, and nothing is remembered but the cursor.
+ * what was imported late, and nothing is remembered but the cursor. Only those series are read.
  *
  * A change that is new and takes the place of an old one (the same series and the same new state,
  * near in time) bears the old one's id as `revises`; an old one that nothing takes the place of
- * is retracted.
+ * is retracted; one that keeps its id but has another state, end of the old one, class or severity
+ * by now (mixed, then replaced) is altered.
+ *
+ * Memory is bounded: where the journal tells of more arrivals than ARRIVALS_MAX since the cursor,
+ * it is read several times, for some of the series at a time.
  */
 #ifndef MX509_FEED_H
 #define MX509_FEED_H
@@ -15,6 +19,7 @@
 
 struct feed_event {
 	const struct change *change; /* NULL: a retraction */
+	bool altered;		     /* the reader has it already; now it is so */
 	const struct series *series;
 	const char *revises;   /* an id, or NULL */
 	const char *retracted; /* an id */
@@ -25,8 +30,8 @@ typedef int feed_each(void *ctx, const struct feed_event *event, struct err *err
 /* The cursor behind the last commit that was made at or before time_ms. */
 int feed_cursor_at(struct store_view *view, int64_t time_ms, uint64_t *cursor, struct err *err);
 
-/* Calls `each` in the order of series; *last is the cursor to go on from. A cursor that the
- * journal does not reach is ERR_NOT_FOUND. */
+/* Calls `each` series by series, of a series in order of time; *last is the cursor to go on from. A
+ * cursor that the journal does not reach is ERR_NOT_FOUND. */
 int feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, void *ctx,
     bool *missing, struct err *err);
 

@@ -120,8 +120,8 @@ old_gone(struct arena *a, const struct lifetime_event *e)
 }
 
 struct value *
-model_change(struct arena *a, struct changes *changes, const struct change *change,
-    const struct series *series, const char *revises, struct err *err)
+model_change(struct arena *a, struct changes *changes, const char *type,
+    const struct change *change, const struct series *series, const char *revises, struct err *err)
 {
 	struct value_builder b = {.arena = a}, fields = {.arena = a};
 	const struct value *old, *new;
@@ -135,7 +135,7 @@ model_change(struct arena *a, struct changes *changes, const struct change *chan
 	if ((old = moment(a, changes, &change->event.old, err)) == NULL ||
 	    (new = moment(a, changes, &change->event.new, err)) == NULL)
 		return NULL;
-	value_add_member(&b, "type", value_text_static(a, "change"));
+	value_add_member(&b, "type", value_text_static(a, type));
 	value_add_member(&b, "id", text(a, change->id));
 	value_add_member(&b, "revises", text(a, revises));
 	add_series(&b, series);

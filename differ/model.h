@@ -15,8 +15,9 @@ struct value *model_classes(struct arena *arena, unsigned classes);
 /* {"after","before"}, times with milliseconds as texts. */
 struct value *model_bracket(struct arena *arena, int64_t after_ms, int64_t before_ms);
 
-/* NULL on error. `revises`: the id of the change that this one takes the place of, or NULL. */
-struct value *model_change(struct arena *arena, struct changes *changes,
+/* NULL on error. type: "change", or "altered" of one that was told before; a literal. `revises`:
+ * the id of the change that this one takes the place of, or NULL. */
+struct value *model_change(struct arena *arena, struct changes *changes, const char *type,
     const struct change *change, const struct series *series, const char *revises, struct err *err);
 struct value *model_window(struct arena *arena, struct changes *changes, struct store_view *view,
     const struct rollout *window, struct err *err);

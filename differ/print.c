@@ -55,8 +55,8 @@ print_change(struct query *q, const struct change *change, const struct change *
 	struct buf text = {0};
 
 	if (q->options.json)
-		return print_model(
-		    &arena, model_change(&arena, q->changes, change, series, NULL, err), err);
+		return print_model(&arena,
+		    model_change(&arena, q->changes, "change", change, series, NULL, err), err);
 	return print_text(
 	    &text, out_history_change(&text, q->changes, change, above, series, &style, err));
 }

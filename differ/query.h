@@ -72,6 +72,11 @@ int query_walk_name(
 /* Whether an operand is an address. */
 bool query_has_address(const struct query *q);
 
+/* Whether a series is among the chosen ones: for who comes by its number. */
+bool query_chooses(const struct query *q, const struct series *series);
+/* Names the operands that match no series, as query_walk() does. */
+int query_find_missing(struct query *q, bool *missing, struct err *err);
+
 /* Whether what has these classes and this severity passes --class and --severity. */
 bool query_takes(const struct query *q, unsigned classes, enum severity severity);
 

@@ -108,6 +108,28 @@ query_has_address(const struct query *q)
 	return false;
 }
 
+/* What an operand names, within the other filters; `host` is the filter's. */
+static int
+operand_filter(const struct query *q, int i, char host[LIMIT_NAME + 1],
+    struct series_filter *filter, struct err *err)
+{
+	int rc = 0;
+
+	*filter = filter_of(q);
+	if (i < q->options.operand_n && !ip_parse(&filter->address, q->options.operands[i])) {
+		rc = host_normalise(q->options.operands[i], host, err);
+		filter->under = host;
+	}
+	return rc;
+}
+
+static void
+tell_missing(const char *operand, bool *missing)
+{
+	fprintf(stderr, "mxdiff: %s: never observed; mxdiff show lists what was\n", operand);
+	*missing = true;
+}
+
 static int
 walk_operands(struct walk *w, bool *missing, struct err *err)
 {
@@ -115,24 +137,42 @@ walk_operands(struct walk *w, bool *missing, struct err *err)
 	int n = q->options.operand_n, rc = 0;
 
 	for (int i = 0; rc >= 0 && i < (n > 0 ? n : 1); i++) {
-		struct series_filter filter = filter_of(q);
+		struct series_filter filter;
 		char host[LIMIT_NAME + 1];
 		size_t found = 0;
 
-		if (n > 0 && !ip_parse(&filter.address, q->options.operands[i])) {
-			if ((rc = host_normalise(q->options.operands[i], host, err)) < 0)
-				break;
-			filter.under = host;
-		}
+		if ((rc = operand_filter(q, i, host, &filter, err)) < 0)
+			break;
 		rc = walk_filter(w, &filter, n > 1, &found, err);
 		if (rc >= 0 && n > 0 && found == 0) {
 			progress_finish(&w->progress);
-			fprintf(stderr, "mxdiff: %s: never observed; mxdiff show lists what was\n",
-			    q->options.operands[i]);
-			*missing = true;
+			tell_missing(q->options.operands[i], missing);
 		}
 	}
 	return rc;
+}
+
+int
+query_find_missing(struct query *q, bool *missing, struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; rc >= 0 && i < q->options.operand_n; i++) {
+		struct series_filter filter;
+		struct series_walk *walk;
+		struct series series;
+		char host[LIMIT_NAME + 1];
+		uint32_t number;
+
+		if ((rc = operand_filter(q, i, host, &filter, err)) < 0 ||
+		    (rc = series_walk_open(&walk, q->view, &filter, err)) < 0)
+			break;
+		rc = series_walk_next(walk, &number, &series, err);
+		series_walk_close(walk);
+		if (rc == 0)
+			tell_missing(q->options.operands[i], missing);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 int
@@ -191,6 +231,25 @@ is_wanted(const struct query *q, const struct series *s)
 {
 	return s->kind == SERIES_PROBE && (q->sni_bits == 0 || (q->sni_bits & 1u << s->sni) != 0) &&
 	       (q->vantage == NULL || strcmp(s->vantage, q->vantage) == 0);
+}
+
+bool
+query_chooses(const struct query *q, const struct series *s)
+{
+	bool named = q->options.operand_n == 0;
+
+	if (!is_wanted(q, s) || (q->offer != NULL && s->offer != q->offer_only))
+		return false;
+	for (int i = 0; i < q->options.operand_n && !named; i++) {
+		char host[LIMIT_NAME + 1];
+		struct ip address;
+
+		named = ip_parse(&address, q->options.operands[i])
+			    ? ip_compare(&address, &s->address) == 0
+			    : host_normalise(q->options.operands[i], host, NULL) == 0 &&
+				  host_is_under(s->host, host);
+	}
+	return named;
 }
 
 static int

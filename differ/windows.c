@@ -150,14 +150,8 @@ static int
 gather_chosen(void *ctx, uint32_t number, const struct series *series, struct err *err)
 {
 	struct finder *f = ctx;
-	const struct options *o = &f->query->options;
-	bool chosen = o->operand_n == 0;
-	char host[LIMIT_NAME + 1];
 
-	for (int i = 0; i < o->operand_n && !chosen; i++)
-		chosen = host_normalise(o->operands[i], host, NULL) == 0 &&
-			 host_is_under(series->host, host);
-	return chosen ? gather(ctx, number, series, err) : 0;
+	return query_chooses(f->query, series) ? gather(ctx, number, series, err) : 0;
 }
 
 static int

@@ -708,21 +708,28 @@ class RolloutTest(Case):
             lines.insert(r.randrange(len(lines)), x)
         cuts = sorted(r.sample(range(len(lines)), 8)) + [len(lines)]
         store, cursor = self.fill('feed', self.head), os.path.join(self.tmp.name, 'cursor')
-        known, begin, revised = {}, 0, 0
+        known, begin, seen = {}, 0, Counter()
         for cut in cuts:
             self.fill('feed', lines[begin:cut])
             begin = cut
             for e in self.read('feed', '--cursor-file', cursor, store=store):
+                seen[e['type']] += 1
                 if e['type'] == 'change':
                     self.assertNotIn(e['id'], known)
-                    known[e['id']] = e
+                    known[e['id']] = dict(e, revises=None)
                     if e['revises']:
-                        revised += 1
+                        seen['revised'] += 1
                         del known[e['revises']]
+                elif e['type'] == 'altered':
+                    self.assertNotEqual(known[e['id']], dict(e, type='change'))
+                    known[e['id']] = dict(e, type='change')
                 elif e['type'] == 'retracted':
                     del known[e['id']]
-            self.assertEqual(sorted(known), sorted(c['id'] for c in self.read('log', store=store)))
-        self.assertGreater(revised, 0)
+            log = {c['id']: c for c in self.read('log', store=store)}
+            self.assertEqual(sorted(known), sorted(log))
+            self.assertEqual(known, log)
+        self.assertGreater(seen['revised'], 0)
+        self.assertGreater(seen['altered'], 0)
         self.assertEqual([e['type'] for e in self.read('feed', '--cursor-file', cursor,
                                                        store=store)], ['cursor'])
 

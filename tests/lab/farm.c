@@ -132,7 +132,6 @@ flood(struct connection *c)
 static bool
 begin(struct connection *c, enum then then)
 {
-	static const char junk[] = "\x16\x03\x03\x00\x08\x63junk...";
 	struct linger reset = {.l_onoff = 1};
 
 	c->now = then;
@@ -147,12 +146,11 @@ begin(struct connection *c, enum then then)
 		return false;
 	case THEN_FLOOD:
 		return flood(c);
-	case THEN_JUNK:
-		return send(c->fd, junk, sizeof(junk) - 1, MSG_NOSIGNAL) > 0;
 	case THEN_CLOSE:
 		return false;
 	case THEN_MUTE:
 	case THEN_DRIP:
+	case THEN_JUNK:
 		break;
 	}
 	return true;
@@ -213,6 +211,18 @@ do_handshake(struct connection *c)
 	return rc == SSL_ERROR_WANT_READ || rc == SSL_ERROR_WANT_WRITE;
 }
 
+/* A record that is none, once the ClientHello has come: before it, it would be an injection. */
+static void
+after_hello(struct connection *c)
+{
+	static const char junk[] = "\x16\x03\x03\x00\x08\x63junk...";
+
+	if (c->now != THEN_JUNK)
+		return;
+	send(c->fd, junk, sizeof(junk) - 1, MSG_NOSIGNAL);
+	c->now = THEN_MUTE;
+}
+
 /* Reads all that there is: the events are edges. */
 static bool
 on_readable(struct connection *c)
@@ -237,8 +247,10 @@ on_readable(struct connection *c)
 			return n < 0 && errno == EAGAIN;
 		if (n <= 0)
 			return SSL_get_error(c->ssl, (int)n) == SSL_ERROR_WANT_READ;
-		if (muted)
+		if (muted) {
+			after_hello(c);
 			continue;
+		}
 		c->len += (size_t)n;
 		if (!on_octets(c))
 			return false;

@@ -295,8 +295,11 @@ write_pending(struct record *record)
 	if (err.code != 0)
 		err_set(&record->err, err.code, "%s", err.text);
 	record->octets -= batch.octets;
-	wake = err.code != 0 || record->behind;
-	record->behind = record->octets > LIMIT_RECORD_OCTETS / 2;
+	wake = err.code != 0;
+	if (record->behind && record->octets <= LIMIT_RECORD_OCTETS / 2) {
+		record->behind = false;
+		wake = true;
+	}
 	pthread_mutex_unlock(&record->lock);
 	batch_clear(&batch);
 	if (wake)

@@ -32,7 +32,7 @@ class KillTest(unittest.TestCase):
 
     def test_kill_9_again_and_again(self):
         store, kept = self.lab.path('killed'), []
-        for delay in (0.3, 0.7, 1.1, 1.6):
+        for delay in (0.3, 1.2, 2, 3):
             process = self.begin(store)
             time.sleep(delay)
             process.kill()

@@ -21,7 +21,8 @@ def path(program):
 
 def environment(**more):
     """What a program sees of this machine: no store, colours or certificates of the user's."""
-    keep = ('PATH', 'HOME', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS')
+    keep = ('PATH', 'HOME', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS',
+            'TSAN_OPTIONS')
     env = {k: os.environ[k] for k in keep if k in os.environ}
     return {**env, 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC', **more}
 

@@ -58,7 +58,7 @@ def targets(addresses, port, bad):
 
 
 class Soak:
-    def __init__(self, lab, probes, threads=None, timeout=3, concurrency=2000):
+    def __init__(self, lab, probes, threads=None, timeout=10, concurrency=400):
         self.lab, self.failures, self.rss = lab, [], []
         self.addresses = max(probes // len(SNI), 3)
         self.store = lab.path('store')

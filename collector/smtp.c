@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shape.h"
+#include "../store/shape.h"
 
 void
 smtp_init(struct smtp *s, const char *ehlo_domain, const char *host)

@@ -30,6 +30,10 @@ typedef bool export_tick(void *ctx, const struct export_counts *counts);
 int export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
     export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
 
+/* The same observations in the same order as rows of CSV (csv.h), with a heading. */
+int export_csv(struct store_view *view, const struct export_filter *filter, FILE *out,
+    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
+
 /*
  * What every series showed at at_ms, into directory `dir`, which must be new, empty, or hold an
  * earlier export, that is replaced: manifest.tsv, CHAINID.pem for each distinct chain, SHA256SUMS.

@@ -27,6 +27,19 @@ hash_sha256(const void *p, size_t len)
 	return h;
 }
 
+void
+hash_sha1(const void *p, size_t len, uint8_t out[HASH_SHA1_LEN])
+{
+	static _Thread_local EVP_MD *sha1;
+
+	if (sha1 == NULL)
+		sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	if (sha1 == NULL || !EVP_Digest(p, len, out, NULL, sha1, NULL)) {
+		fputs("mx509: libcrypto has no SHA-1; check its configuration\n", stderr);
+		exit(2);
+	}
+}
+
 int
 hash_compare(const struct hash *a, const struct hash *b)
 {

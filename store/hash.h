@@ -16,6 +16,11 @@ struct hash {
 };
 
 struct hash hash_sha256(const void *p, size_t len);
+
+/* SHA-1 (RFC 3174): by which Rapid7's Sonar names certificates. For nothing else. */
+#define HASH_SHA1_LEN 20
+void hash_sha1(const void *p, size_t len, uint8_t out[HASH_SHA1_LEN]);
+
 int hash_compare(const struct hash *a, const struct hash *b); /* as memcmp */
 void hash_hex(const struct hash *h, char out[2 * HASH_LEN + 1]);
 

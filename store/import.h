@@ -15,6 +15,7 @@ struct import_counts {
 	uint64_t observations, dns_answers, certificates; /* new ones */
 	uint64_t repeated;				  /* records that the corpus had already */
 	uint64_t bad;					  /* lines, or files of PEM */
+	uint64_t skipped;    /* lines that say nothing about a mail server's TLS */
 	uint64_t incomplete; /* observations that name certificates which were not given before */
 };
 
@@ -31,6 +32,26 @@ struct import_hooks {
  * stays. */
 int import_jsonl(struct store *store, const char *path, const struct import_hooks *hooks,
     struct import_counts *counts, struct err *err);
+
+/* Lines of zgrab2 (zgrab2.h). The vantage is whose name the observations get. */
+int import_zgrab2(struct store *store, const char *path, const char *vantage,
+    const struct import_hooks *hooks, struct import_counts *counts, struct err *err);
+
+/*
+ * Files of Rapid7's Sonar (sonar.h). A line of an endpoints file names certificates by SHA-1: those
+ * that the store holds are known, so the files of certificates must come before, in this run or an
+ * earlier one. An endpoint that names one that is not known is complained of and not taken.
+ */
+struct import_sonar {
+	const char *vantage;
+	int64_t time_ms; /* INT64_MIN: by the name of the file */
+	uint16_t port;	 /* 0: by the line, or the name of the file */
+	/* private: zero-initialise, import_sonar_finish() */
+	struct fingerprints *known;
+};
+int import_sonar(struct store *store, const char *path, struct import_sonar *sonar,
+    const struct import_hooks *hooks, struct import_counts *counts, struct err *err);
+void import_sonar_finish(struct import_sonar *sonar);
 
 /* The certificates of a file of PEM, in their order, as what one observation of `series` showed at
  * time_ms (outcome success). sni_sent: as in struct evidence. A file without a certificate, or with

@@ -79,11 +79,21 @@ import_pem(struct store *store, const char *path, const struct series *series, c
 	struct chain *chain;
 	struct buf file = {0};
 	const char *why;
-	int rc = lines_slurp(&file, path, PEM_MOST, err);
+	struct buf shown = {0};
+	struct err unread = {0};
+	int rc = lines_slurp(&file, path, PEM_MOST, &unread);
 
+	if (rc == ERR_INPUT || rc == ERR_LIMIT) {
+		/* Damaged compressed data, or too long: it says so with the file's name. */
+		text_escape(&shown, unread.text, strlen(unread.text));
+		hooks->complain(hooks->ctx, buf_text(&shown));
+		counts->bad++;
+		rc = 0;
+		goto out;
+	}
 	if (rc != 0) {
-		buf_finish(&file);
-		return rc;
+		rc = err_set(err, rc, "%s", unread.text);
+		goto out;
 	}
 	chain = mem_zero(1, sizeof(*chain));
 	counts->files++;
@@ -106,6 +116,8 @@ import_pem(struct store *store, const char *path, const struct series *series, c
 	}
 	buf_finish(&chain->ders);
 	free(chain);
+out:
+	buf_finish(&shown);
 	buf_finish(&file);
 	return rc;
 }

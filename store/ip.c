@@ -1,6 +1,7 @@
 #include "ip.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 bool
@@ -33,4 +34,23 @@ unsigned
 ip_octets_len(const struct ip *ip)
 {
 	return ip->family == 4 ? 4 : 16;
+}
+
+void
+ip_reverse_name(const struct ip *ip, char out[IP_REVERSE_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *o = ip->octets;
+
+	if (ip->family == 4) {
+		snprintf(out, IP_REVERSE_MAX, "%u.%u.%u.%u.in-addr.arpa", o[3], o[2], o[1], o[0]);
+		return;
+	}
+	for (int i = 15; i >= 0; i--) {
+		*out++ = digits[o[i] & 15];
+		*out++ = '.';
+		*out++ = digits[o[i] >> 4];
+		*out++ = '.';
+	}
+	strcpy(out, "ip6.arpa");
 }

@@ -18,6 +18,13 @@ struct ip {
 
 bool ip_parse(struct ip *ip, const char *text);		    /* inet_pton(3) form, no brackets */
 void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]); /* RFC 5952 */
+
+/* Its name in the tree of reverse look-ups: "1.2.0.192.in-addr.arpa" (RFC 1035 section 3.5), or 32
+ * nibbles under ip6.arpa (RFC 3596 section 2.5): what stands for the host where nobody named one.
+ */
+#define IP_REVERSE_MAX 74
+void ip_reverse_name(const struct ip *ip, char out[IP_REVERSE_MAX]);
+
 int ip_compare(const struct ip *a, const struct ip *b);
 unsigned ip_octets_len(const struct ip *ip); /* 4 or 16 */
 

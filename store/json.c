@@ -70,33 +70,18 @@ put_head(struct buf *out, const char *type, int64_t time_ms, const char *vantage
 	put_member(out, "vantage", vantage);
 }
 
-/* The two names that the series holds for some variants and the evidence for the others. */
-static const char *
-domain_of(const struct series *s, const struct evidence *e)
-{
-	if (s->sni == SNI_NEXTHOP && e->domain == NULL)
-		return s->sni_name;
-	return e->domain != NULL && e->domain[0] != '\0' ? e->domain : NULL;
-}
-
-static const char *
-sni_name_of(const struct series *s, const struct evidence *e)
-{
-	return s->sni_name[0] != '\0' ? s->sni_name : e->sni_sent;
-}
-
 static void
 put_series(struct buf *out, const struct series *s, const struct evidence *e)
 {
 	char address[IP_TEXT_MAX];
 
 	ip_format(&s->address, address);
-	put_member(out, "domain", domain_of(s, e));
+	put_member(out, "domain", observation_domain(s, e));
 	put_member(out, "host", s->host);
 	put_member(out, "address", address);
 	put_number(out, "port", s->port, false);
 	put_member(out, "sni", sni_name(s->sni));
-	put_member(out, "sni_name", sni_name_of(s, e));
+	put_member(out, "sni_name", observation_sni_name(s, e));
 	put_member(out, "offer", offer_name(s->offer));
 }
 

@@ -7,7 +7,7 @@
 #include "progress.h"
 
 struct arguments {
-	const char *under, *sni, *vantage, *out;
+	const char *under, *address, *sni, *vantage, *out;
 	int64_t from_ms, to_ms, at_ms;
 };
 
@@ -40,6 +40,8 @@ filter_of(const struct arguments *a, struct series_filter *filter, char host[LIM
 		rc = host_normalise(a->under, host, &err);
 		filter->under = host;
 	}
+	if (rc == 0 && a->address != NULL && !ip_parse(&filter->address, a->address))
+		rc = err_set(&err, ERR_INPUT, "--address: \"%s\" is no address", a->address);
 	if (rc == 0 && a->sni != NULL)
 		rc = mxstore_parse_sni(a->sni, &filter->sni, &err);
 	if (rc == 0 && a->vantage != NULL && !vantage_valid(a->vantage))
@@ -61,17 +63,23 @@ finish(int rc, const struct err *err, const struct export_counts *counts)
 	return EXIT_DONE;
 }
 
-int
-mxstore_export_jsonl(int argc, char **argv)
+typedef int export_function(struct store_view *view, const struct export_filter *filter, FILE *out,
+    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
+
+/* Rows or lines on standard output. */
+static int
+export_to_stdout(export_function *export, const char *command, const struct mxstore_usage *usage,
+    int argc, char **argv)
 {
 	struct arguments a = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
 	const struct option_row rows[] = {
 	    {"host", 0, OPTION_TEXT, &a.under, "NAME", "only this host or domain and all below"},
+	    {"address", 0, OPTION_TEXT, &a.address, "ADDRESS", "only there (and no DNS)"},
 	    {"since", 0, OPTION_TIME, &a.from_ms, "TIME", "nothing before TIME"},
 	    {"until", 0, OPTION_TIME, &a.to_ms, "TIME", "nothing at or after TIME"},
 	    {"sni", 0, OPTION_TEXT, &a.sni, "V[,V…]", "only these variants (and no DNS)"},
 	    {"vantage", 0, OPTION_TEXT, &a.vantage, "NAME", "only from there"}, {0}};
-	struct options o = {.program = MXSTORE, .command = "export jsonl"};
+	struct options o = {.program = MXSTORE, .command = command};
 	struct work work = {.unit = "written"};
 	struct export_counts counts = {0};
 	struct export_filter filter;
@@ -79,11 +87,9 @@ mxstore_export_jsonl(int argc, char **argv)
 	struct store_view *view;
 	struct store *store;
 	struct err err = {0};
-	static const struct mxstore_usage usage = {"export jsonl [OPTION…]",
-	    "Observations, DNS answers and certificates as JSON lines on standard output."};
 	int rc;
 
-	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
+	if (!mxstore_parse(&o, rows, usage, argc, argv, &rc))
 		return rc;
 	filter.from_ms = a.from_ms;
 	filter.to_ms = a.to_ms;
@@ -94,11 +100,29 @@ mxstore_export_jsonl(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOFBF, 1 << 20);
 	rc = store_view_open(store, &view, &err);
 	if (rc == 0)
-		rc = export_jsonl(view, &filter, stdout, tick, &work, &counts, &err);
+		rc = export(view, &filter, stdout, tick, &work, &counts, &err);
 	progress_finish(&work.progress);
 	store_view_close(view);
 	store_close(store);
 	return finish(rc, &err, &counts);
+}
+
+int
+mxstore_export_jsonl(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {"export jsonl [OPTION…]",
+	    "Observations, DNS answers and certificates as JSON lines on standard output."};
+
+	return export_to_stdout(export_jsonl, "export jsonl", &usage, argc, argv);
+}
+
+int
+mxstore_export_csv(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {"export csv [OPTION…]",
+	    "Observations as rows of CSV on standard output, under a heading."};
+
+	return export_to_stdout(export_csv, "export csv", &usage, argc, argv);
 }
 
 /* "mx509-20260319T061000.000Z" */
@@ -123,6 +147,7 @@ mxstore_export_pem(int argc, char **argv)
 	    {"at", 0, OPTION_TIME, &a.at_ms, "TIME", "the moment (needed)"},
 	    {"out", 0, OPTION_TEXT, &a.out, "DIR", "new, empty, or an earlier export"},
 	    {"host", 0, OPTION_TEXT, &a.under, "NAME", "only this host or domain and all below"},
+	    {"address", 0, OPTION_TEXT, &a.address, "ADDRESS", "only there"},
 	    {"sni", 0, OPTION_TEXT, &a.sni, "V[,V…]", "only these variants"},
 	    {"vantage", 0, OPTION_TEXT, &a.vantage, "NAME", "only from there"}, {0}};
 	struct options o = {.program = MXSTORE, .command = "export pem"};

@@ -4,6 +4,7 @@
 #include "import.h"
 #include "mxstore.h"
 #include "progress.h"
+#include "sonar.h"
 
 struct work {
 	struct progress progress;
@@ -34,11 +35,12 @@ print_json(const struct import_counts *c)
 {
 	printf("{\"type\":\"import\",\"files\":%llu,\"lines\":%llu,\"observations\":%llu,"
 	       "\"dns_answers\":%llu,\"certificates\":%llu,\"repeated\":%llu,\"bad\":%llu,"
-	       "\"incomplete\":%llu}\n",
+	       "\"skipped\":%llu,\"incomplete\":%llu}\n",
 	    (unsigned long long)c->files, (unsigned long long)c->lines,
 	    (unsigned long long)c->observations, (unsigned long long)c->dns_answers,
 	    (unsigned long long)c->certificates, (unsigned long long)c->repeated,
-	    (unsigned long long)c->bad, (unsigned long long)c->incomplete);
+	    (unsigned long long)c->bad, (unsigned long long)c->skipped,
+	    (unsigned long long)c->incomplete);
 }
 
 /* The summary, and the exit status. */
@@ -55,6 +57,9 @@ finish(const struct options *o, struct work *work, int status, const struct impo
 		    (unsigned long long)c->observations, (unsigned long long)c->dns_answers,
 		    (unsigned long long)c->certificates, (unsigned long long)c->repeated,
 		    (unsigned long long)c->bad);
+	if (c->skipped > 0 && !o->json && !o->quiet)
+		printf("%llu lines or files say nothing about a mail server's TLS\n",
+		    (unsigned long long)c->skipped);
 	if (c->incomplete > 0)
 		fprintf(stderr,
 		    "mxstore: %llu observations name certificates that were not given; "
@@ -74,36 +79,156 @@ go_on(int rc, const struct err *err, int *status)
 	return rc == ERR_SYSTEM;
 }
 
+/* A file after the other; `import` does one. */
+struct files {
+	const struct options *options;
+	struct store *store;
+	struct work work;
+	struct import_hooks hooks;
+	struct import_counts counts;
+	int status;
+};
+
+/* False: the status is in files->status. */
+static bool
+files_open(struct files *files, const struct options *o)
+{
+	*files = (struct files){.options = o, .hooks = {complain, tick}};
+	files->hooks.ctx = &files->work;
+	if (o->operand_n == 0) {
+		files->status = options_usage_error(
+		    MXSTORE, "%s: which FILE? (- is standard input)", o->command);
+		return false;
+	}
+	files->status = mxstore_open(o, STORE_WRITE, &files->store);
+	progress_init(&files->work.progress, o->quiet);
+	return files->status == EXIT_DONE;
+}
+
+static int
+files_close(struct files *files)
+{
+	store_close(files->store);
+	return finish(files->options, &files->work, files->status, &files->counts);
+}
+
 int
 mxstore_import_jsonl(int argc, char **argv)
 {
 	static const struct mxstore_usage usage = {"import jsonl [OPTION…] FILE…",
-	    "Records of export jsonl or mxcollect --json; - is standard input. Bad lines\n"
-	    "are named, the rest goes on; repeating an import changes nothing.",
+	    "Records of export jsonl or mxcollect --json; - is standard input; gzip and zstd\n"
+	    "are unpacked. Bad lines are named, the rest goes on; repeating an import changes\n"
+	    "nothing.",
 	    true};
 	struct options o = {.program = MXSTORE, .command = "import jsonl"};
-	struct work work;
-	struct import_hooks hooks = {complain, tick, &work};
-	struct import_counts counts = {0};
-	struct store *store;
+	struct files files;
 	int rc;
 
 	if (!mxstore_parse(&o, NULL, &usage, argc, argv, &rc))
 		return rc;
-	if (o.operand_n == 0)
-		return options_usage_error(
-		    MXSTORE, "import jsonl: which FILE? (- is standard input)");
-	if (mxstore_open(&o, STORE_WRITE, &store) != EXIT_DONE)
-		return EXIT_TROUBLE;
-	progress_init(&work.progress, o.quiet);
+	if (!files_open(&files, &o))
+		return files.status;
 	for (int i = 0; i < o.operand_n; i++) {
 		struct err err = {0};
 
-		if (!go_on(import_jsonl(store, o.operands[i], &hooks, &counts, &err), &err, &rc))
+		rc = import_jsonl(files.store, o.operands[i], &files.hooks, &files.counts, &err);
+		if (!go_on(rc, &err, &files.status))
 			break;
 	}
-	store_close(store);
-	return finish(&o, &work, rc, &counts);
+	return files_close(&files);
+}
+
+static bool
+is_vantage(const char *name)
+{
+	if (vantage_valid(name))
+		return true;
+	options_usage_error(MXSTORE, "--vantage: not 1 to 32 of a-z 0-9 -");
+	return false;
+}
+
+int
+mxstore_import_zgrab2(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {"import zgrab2 [OPTION…] FILE…",
+	    "What zgrab2's module smtp found, as observations; - is standard input; gzip and\n"
+	    "zstd are unpacked. Other modules are passed over.",
+	    true};
+	const char *vantage = "zgrab2";
+	const struct option_row rows[] = {
+	    {"vantage", 0, OPTION_TEXT, &vantage, "NAME", "from where: zgrab2"}, {0}};
+	struct options o = {.program = MXSTORE, .command = "import zgrab2"};
+	struct files files;
+	int rc;
+
+	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
+		return rc;
+	if (!is_vantage(vantage))
+		return EXIT_TROUBLE;
+	if (!files_open(&files, &o))
+		return files.status;
+	for (int i = 0; i < o.operand_n; i++) {
+		struct err err = {0};
+
+		rc = import_zgrab2(
+		    files.store, o.operands[i], vantage, &files.hooks, &files.counts, &err);
+		if (!go_on(rc, &err, &files.status))
+			break;
+	}
+	return files_close(&files);
+}
+
+/* Of the files those of certificates (first) or all others; false: the run is over. */
+static bool
+import_sonar_files(struct files *files, struct import_sonar *sonar, bool certificates)
+{
+	for (int i = 0; i < files->options->operand_n; i++) {
+		const char *path = files->options->operands[i];
+		struct sonar_file file;
+		struct err err = {0};
+		int rc;
+
+		sonar_file_of(&file, path);
+		if ((file.kind == SONAR_CERTS) != certificates)
+			continue;
+		rc = import_sonar(files->store, path, sonar, &files->hooks, &files->counts, &err);
+		if (!go_on(rc, &err, &files->status))
+			return false;
+	}
+	return true;
+}
+
+int
+mxstore_import_sonar(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {"import sonar [OPTION…] FILE…",
+	    "Files of Rapid7's Sonar: *_certs.gz, and *_hosts.gz or *_endpoints.gz of the same\n"
+	    "or of later days; their order does not matter. - is standard input.",
+	    true};
+	struct import_sonar sonar = {.vantage = "sonar", .time_ms = INT64_MIN};
+	unsigned port = 0;
+	const struct option_row rows[] = {
+	    {"time", 0, OPTION_TIME, &sonar.time_ms, "TIME", "when: as the file's name says"},
+	    {"port", 0, OPTION_UNSIGNED, &port, "N",
+		"at which port: as the line or the file's name says"},
+	    {"vantage", 0, OPTION_TEXT, &sonar.vantage, "NAME", "from where: sonar"}, {0}};
+	struct options o = {.program = MXSTORE, .command = "import sonar"};
+	struct files files;
+	int rc;
+
+	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
+		return rc;
+	if (!is_vantage(sonar.vantage))
+		return EXIT_TROUBLE;
+	if (port > UINT16_MAX)
+		return options_usage_error(MXSTORE, "--port: %u is none", port);
+	sonar.port = (uint16_t)port;
+	if (!files_open(&files, &o))
+		return files.status;
+	if (import_sonar_files(&files, &sonar, true))
+		import_sonar_files(&files, &sonar, false);
+	import_sonar_finish(&sonar);
+	return files_close(&files);
 }
 
 struct arguments {

@@ -36,3 +36,17 @@ observation_valid(
 
 	return rc != 0 ? rc : evidence_valid(&observation->evidence, err);
 }
+
+const char *
+observation_domain(const struct series *s, const struct evidence *e)
+{
+	if (s->sni == SNI_NEXTHOP && e->domain == NULL)
+		return s->sni_name;
+	return e->domain != NULL && e->domain[0] != '\0' ? e->domain : NULL;
+}
+
+const char *
+observation_sni_name(const struct series *s, const struct evidence *e)
+{
+	return s->sni_name[0] != '\0' ? s->sni_name : e->sni_sent;
+}

@@ -43,4 +43,9 @@ int observation_fits(
 /* Whether it is a time of clock.h: years 1 to 9999. */
 bool observation_time_valid(int64_t time_ms);
 
+/* The recipient domain, and the name that was sent as SNI: the series holds them for some variants,
+ * the evidence for the others. NULL: none. */
+const char *observation_domain(const struct series *s, const struct evidence *e);
+const char *observation_sni_name(const struct series *s, const struct evidence *e);
+
 #endif

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "../../../collector/shape.h"
+#include "../../../store/shape.h"
 
 static void
 expect(const char *text, size_t len, const char *shape)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../store/buf.h"
+#include "buf.h"
 
 /* Appends the shape of the len octets at p as long as it is at most limit octets; tokens behind
  * that are left out. Host: lower-case, as the series has it. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../store/text.h"
+#include "text.h"
 
 static bool
 is_space(uint8_t c)

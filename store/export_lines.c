@@ -2,20 +2,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv.h"
 #include "export.h"
 #include "json.h"
 #include "mem.h"
 #include "store_view.h"
 #include "timeline.h"
 
+/* A record that waits until all of its time are there. */
 struct line {
-	struct buf text;
-	struct evidence evidence; /* whose chain the line names */
+	struct buf text; /* as JSON */
+	struct observation observation;
+	struct dns_answer answer;
 };
 
 struct exporter {
 	struct store_view *view;
 	FILE *out;
+	bool csv;
 	struct export_counts *counts;
 	struct buf der, text;
 	struct buf written; /* a bit for each certificate's number: it was written, or is unknown */
@@ -85,22 +89,55 @@ compare_lines(const void *a, const void *b)
 	return c != 0 ? c : (x->len > y->len) - (x->len < y->len);
 }
 
+static void
+render(struct line *line, const struct series *series)
+{
+	buf_clear(&line->text);
+	if (series->kind == SERIES_DNS)
+		json_dns(&line->text, series, &line->answer);
+	else
+		json_observation(&line->text, series, &line->observation);
+}
+
+static int
+put_line(struct exporter *x, const struct line *line, const struct series *series, struct err *err)
+{
+	const struct evidence *e = &line->observation.evidence;
+	int rc = 0;
+
+	if (x->csv) {
+		buf_clear(&x->text);
+		csv_observation(&x->text, series, &line->observation);
+		return put(x, &x->text, err);
+	}
+	for (size_t k = 0; rc == 0 && k < e->chain_n; k++)
+		rc = put_certificate(x, &e->chain[k], err);
+	return rc == 0 ? put(x, &line->text, err) : rc;
+}
+
+static void
+finish_line(struct line *line)
+{
+	evidence_finish(&line->observation.evidence);
+	dns_answer_finish(&line->answer);
+	line->observation = (struct observation){0};
+	line->answer = (struct dns_answer){0};
+}
+
 /* Writes the lines that wait, in an order that does not come from the store's numbers. */
 static int
-flush(struct exporter *x, struct err *err)
+flush(struct exporter *x, const struct series *series, struct err *err)
 {
 	int rc = 0;
 
+	for (size_t i = 0; i < x->line_n && (!x->csv || x->line_n > 1); i++)
+		render(&x->lines[i], series);
 	if (x->line_n > 1)
 		qsort(x->lines, x->line_n, sizeof(*x->lines), compare_lines);
 	for (size_t i = 0; i < x->line_n; i++) {
-		struct line *line = &x->lines[i];
-
-		for (size_t k = 0; rc == 0 && k < line->evidence.chain_n; k++)
-			rc = put_certificate(x, &line->evidence.chain[k], err);
 		if (rc == 0)
-			rc = put(x, &line->text, err);
-		evidence_finish(&line->evidence);
+			rc = put_line(x, &x->lines[i], series, err);
+		finish_line(&x->lines[i]);
 	}
 	x->line_n = 0;
 	return rc;
@@ -109,42 +146,33 @@ flush(struct exporter *x, struct err *err)
 static struct line *
 next_line(struct exporter *x)
 {
-	struct line *line;
-
 	if (x->line_n == x->line_cap) {
 		x->line_cap = x->line_cap > 0 ? 2 * x->line_cap : 4;
 		x->lines = mem_grow(x->lines, x->line_cap, sizeof(*x->lines));
 		memset(x->lines + x->line_n, 0, (x->line_cap - x->line_n) * sizeof(*x->lines));
 	}
-	line = &x->lines[x->line_n++];
-	buf_clear(&line->text);
-	line->evidence = (struct evidence){0};
-	return line;
+	return &x->lines[x->line_n++];
 }
 
 static int
 add_line(struct exporter *x, const struct series *series, const struct sighting *s, struct err *err)
 {
 	struct line *line = next_line(x);
-	struct observation o = {.time_ms = s->time_ms};
-	struct dns_answer answer;
+	struct observation *o = &line->observation;
 	int rc;
 
 	if (series->kind == SERIES_DNS) {
-		if ((rc = store_dns_answer(x->view, s->evidence, &answer, err)) != 0)
+		if ((rc = store_dns_answer(x->view, s->evidence, &line->answer, err)) != 0)
 			return rc;
-		answer.time_ms = s->time_ms;
-		answer.ttl_s = s->ttl_s;
-		json_dns(&line->text, series, &answer);
-		dns_answer_finish(&answer);
+		line->answer.time_ms = s->time_ms;
+		line->answer.ttl_s = s->ttl_s;
 		x->counts->dns_answers++;
 		return 0;
 	}
-	if ((rc = store_evidence(x->view, s->evidence, &line->evidence, err)) != 0)
+	if ((rc = store_evidence(x->view, s->evidence, &o->evidence, err)) != 0)
 		return rc;
-	o.evidence = line->evidence;
-	memcpy(o.ms, s->ms, sizeof(o.ms));
-	json_observation(&line->text, series, &o);
+	o->time_ms = s->time_ms;
+	memcpy(o->ms, s->ms, sizeof(o->ms));
 	x->counts->observations++;
 	return 0;
 }
@@ -162,7 +190,7 @@ export_series(struct exporter *x, const struct export_filter *filter, uint32_t n
 	if (rc != 0)
 		return rc;
 	while (rc == 0 && (rc = timeline_next(&t, &s, err)) > 0) {
-		rc = s.time_ms != time_ms ? flush(x, err) : 0;
+		rc = s.time_ms != time_ms ? flush(x, series, err) : 0;
 		time_ms = s.time_ms;
 		if (rc == 0)
 			rc = add_line(x, series, &s, err);
@@ -170,7 +198,7 @@ export_series(struct exporter *x, const struct export_filter *filter, uint32_t n
 			rc = err_set(err, ERR_INPUT, "interrupted: the export is not complete");
 	}
 	timeline_finish(&t);
-	return rc != 0 ? rc : flush(x, err);
+	return rc != 0 ? rc : flush(x, series, err);
 }
 
 /* Certificates that no observation has named yet, in the order of their names. */
@@ -214,35 +242,70 @@ is_all(const struct export_filter *f)
 	       f->to_ms == INT64_MAX;
 }
 
+static void
+finish(struct exporter *x)
+{
+	for (size_t i = 0; i < x->line_cap; i++) {
+		buf_finish(&x->lines[i].text);
+		finish_line(&x->lines[i]);
+	}
+	free(x->lines);
+	buf_finish(&x->der);
+	buf_finish(&x->text);
+	buf_finish(&x->written);
+}
+
+static int
+export_all(struct exporter *x, const struct export_filter *filter, export_tick *tick, void *ctx,
+    struct err *err)
+{
+	struct series_walk *walk;
+	struct series series;
+	uint32_t number;
+	int rc = series_walk_open(&walk, x->view, &filter->series, err);
+
+	memset(x->counts, 0, sizeof(*x->counts));
+	while (rc == 0 && (rc = series_walk_next(walk, &number, &series, err)) > 0) {
+		x->counts->series++;
+		rc = export_series(x, filter, number, &series, tick, ctx, err);
+	}
+	series_walk_close(walk);
+	return rc;
+}
+
 int
 export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
     export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
 {
 	struct exporter x = {.view = view, .out = out, .counts = counts};
-	struct series_walk *walk;
-	struct series series;
-	uint32_t number;
-	int rc = series_walk_open(&walk, view, &filter->series, err);
+	int rc;
 
-	memset(counts, 0, sizeof(*counts));
 	errno = 0;
-	while (rc == 0 && (rc = series_walk_next(walk, &number, &series, err)) > 0) {
-		counts->series++;
-		rc = export_series(&x, filter, number, &series, tick, ctx, err);
-	}
+	rc = export_all(&x, filter, tick, ctx, err);
 	if (rc == 0 && is_all(filter))
 		rc = put_unnamed(&x, err);
 	if (rc == 0 && fflush(out) != 0)
 		rc = err_system(err, errno, "the export cannot be written");
-	series_walk_close(walk);
-	for (size_t i = 0; i < x.line_cap; i++) {
-		buf_finish(&x.lines[i].text);
-		if (i < x.line_n)
-			evidence_finish(&x.lines[i].evidence);
-	}
-	free(x.lines);
-	buf_finish(&x.der);
-	buf_finish(&x.text);
-	buf_finish(&x.written);
+	finish(&x);
+	return rc;
+}
+
+int
+export_csv(struct store_view *view, const struct export_filter *filter, FILE *out,
+    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
+{
+	struct exporter x = {.view = view, .out = out, .csv = true, .counts = counts};
+	struct export_filter probes = *filter;
+	int rc;
+
+	errno = 0;
+	probes.series.kind = SERIES_PROBE;
+	csv_heading(&x.text);
+	rc = put(&x, &x.text, err);
+	if (rc == 0)
+		rc = export_all(&x, &probes, tick, ctx, err);
+	if (rc == 0 && fflush(out) != 0)
+		rc = err_system(err, errno, "the export cannot be written");
+	finish(&x);
 	return rc;
 }

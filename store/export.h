@@ -18,6 +18,7 @@ struct export_filter {
 struct export_counts {
 	uint64_t series, observations, dns_answers, certificates, chains;
 	uint64_t unknown;    /* certificates that are known by name only */
+	uint64_t unreadable; /* pem: chains with a certificate that OpenSSL does not open */
 	uint64_t incomplete; /* pem: series whose chain cannot be written for that reason */
 };
 
@@ -37,10 +38,11 @@ int export_csv(struct store_view *view, const struct export_filter *filter, FILE
 /*
  * What every series showed at at_ms, into directory `dir`, which must be new, empty, or hold an
  * earlier export, that is replaced: manifest.tsv, CHAINID.pem for each distinct chain, SHA256SUMS.
- * A series shows its last observed state at or before that moment; `first` is the first sighting
- * in the unbroken run of that state (gaps are no break), `last` the last one. "-" stands where
- * there is nothing: no chain, no SNI; also for the file of a chain that has certificates which are
- * known by name only. filter's times are not used.
+ * A chain that has something in it that is no certificate to OpenSSL goes into CHAINID.txt, in the
+ * same form: so each .pem can be opened. A series shows its last observed state at or before that
+ * moment; `first` is the first sighting in the unbroken run of that state (gaps are no break),
+ * `last` the last one. "-" stands where there is nothing: no chain, no SNI; also for the file of a
+ * chain that has certificates which are known by name only. filter's times are not used.
  */
 int export_pem(struct store_view *view, const struct series_filter *filter, int64_t at_ms,
     const char *dir, export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);

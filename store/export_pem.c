@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "export.h"
 #include "mem.h"
+#include "readable.h"
 #include "shown.h"
 #include "store_view.h"
 #include "text.h"
@@ -19,7 +20,10 @@
 #define MANIFEST_HEAD \
 	"host\taddress\tport\tsni\tsni_name\toffer\tvantage\tfirst\tlast\tchain\tfile\tsha256\n"
 
-static const char suffix[] = ".pem", manifest_name[] = "manifest.tsv", sums_name[] = "SHA256SUMS",
+/* Of a chain's file: certificates that can be opened, and octets that are none. As long as each
+ * other. */
+static const char suffix[] = ".pem", unreadable_suffix[] = ".txt";
+static const char manifest_name[] = "manifest.tsv", sums_name[] = "SHA256SUMS",
 		  part_name[] = ".part";
 
 /* What a sighting shows, as far as the snapshot tells states apart: a chain, or what stands
@@ -31,7 +35,7 @@ struct state {
 
 struct chain_file {
 	struct hash id, sum;
-	bool complete;
+	const char *suffix; /* of its file; NULL: none is written, the chain is not complete */
 };
 
 struct snapshot {
@@ -92,8 +96,10 @@ is_ours(const char *name)
 {
 	size_t n = strspn(name, "0123456789abcdef");
 
-	return (n == HEX_LEN && strcmp(name + n, suffix) == 0) || strcmp(name, part_name) == 0 ||
-	       strcmp(name, manifest_name) == 0 || strcmp(name, sums_name) == 0;
+	return (n == HEX_LEN &&
+		   (strcmp(name + n, suffix) == 0 || strcmp(name + n, unreadable_suffix) == 0)) ||
+	       strcmp(name, part_name) == 0 || strcmp(name, manifest_name) == 0 ||
+	       strcmp(name, sums_name) == 0;
 }
 
 static struct chain_file *
@@ -126,7 +132,7 @@ is_current(struct snapshot *x, const char *name)
 	memcpy(hex, name, HEX_LEN);
 	hex[HEX_LEN] = '\0';
 	file = text_parse_hex(hex, id.bytes, HASH_LEN) ? find_file(x, &id, &at) : NULL;
-	return file != NULL && file->complete;
+	return file != NULL && file->suffix != NULL && strcmp(name + HEX_LEN, file->suffix) == 0;
 }
 
 /* Looks through the directory: refuses what is not ours, or (sweep) removes what an earlier export
@@ -178,13 +184,15 @@ prepare_dir(struct snapshot *x, struct err *err)
 
 /* ---- chains --------------------------------------------------------------------------------- */
 
-/* All certificates of a chain as PEM: 1; 0: some are known by name only. */
+/* All certificates of a chain as PEM, and the suffix that fits: NULL where some are known by name
+ * only. */
 static int
-chain_pem(struct snapshot *x, const struct hash *id, struct err *err)
+chain_pem(struct snapshot *x, const struct hash *id, const char **fit, struct err *err)
 {
+	bool complete = true, readable = true;
 	struct err why = {0};
 	struct hash name;
-	int rc, complete = 1;
+	int rc;
 
 	buf_clear(&x->names);
 	buf_clear(&x->pem);
@@ -196,15 +204,17 @@ chain_pem(struct snapshot *x, const struct hash *id, struct err *err)
 		rc = store_certificate(x->view, &name, &x->der, &why);
 		if (rc == ERR_NOT_FOUND) {
 			x->counts->unknown++;
-			complete = 0;
+			complete = false;
 		} else if (rc != 0) {
 			return err_set(err, rc, "%s", why.text);
 		} else {
 			x->counts->certificates++;
+			readable &= readable_certificate(x->der.data, x->der.len);
 			base64_pem_certificate(&x->pem, x->der.data, x->der.len);
 		}
 	}
-	return complete;
+	*fit = !complete ? NULL : readable ? suffix : unreadable_suffix;
+	return 0;
 }
 
 static int
@@ -217,13 +227,13 @@ file_of(struct snapshot *x, const struct hash *id, struct chain_file **file, str
 
 	if ((*file = find_file(x, id, &at)) != NULL)
 		return 0;
-	if ((rc = chain_pem(x, id, err)) < 0)
+	if ((rc = chain_pem(x, id, &new.suffix, err)) != 0)
 		return rc;
 	x->counts->chains++;
-	new.complete = rc > 0;
-	if (new.complete) {
+	if (new.suffix != NULL) {
+		x->counts->unreadable += new.suffix == unreadable_suffix;
 		hash_hex(id, name);
-		strcat(name, suffix);
+		strcat(name, new.suffix);
 		new.sum = hash_sha256(x->pem.data, x->pem.len);
 		if ((rc = write_file(x, name, &x->pem, err)) != 0)
 			return rc;
@@ -356,9 +366,9 @@ put_shown(struct snapshot *x, const struct run *run, struct err *err)
 	buf_append_byte(out, '\t');
 	buf_append_hex(out, run->state.id.bytes, HASH_LEN);
 	buf_append_byte(out, '\t');
-	if (file->complete) {
+	if (file->suffix != NULL) {
 		buf_append_hex(out, run->state.id.bytes, HASH_LEN);
-		buf_append_text(out, suffix);
+		buf_append_text(out, file->suffix);
 	} else {
 		x->counts->incomplete++;
 		buf_append_byte(out, '-');
@@ -398,12 +408,12 @@ put_sums(struct snapshot *x, struct err *err)
 	int rc;
 
 	for (size_t i = 0; i < x->file_n; i++) {
-		if (!x->files[i].complete)
+		if (x->files[i].suffix == NULL)
 			continue;
 		buf_append_hex(&sums, x->files[i].sum.bytes, HASH_LEN);
 		buf_append_text(&sums, "  ");
 		buf_append_hex(&sums, x->files[i].id.bytes, HASH_LEN);
-		buf_printf(&sums, "%s\n", suffix);
+		buf_printf(&sums, "%s\n", x->files[i].suffix);
 	}
 	buf_append_hex(&sums, manifest.bytes, HASH_LEN);
 	buf_printf(&sums, "  %s\n", manifest_name);

@@ -181,6 +181,12 @@ mxstore_export_pem(int argc, char **argv)
 	progress_finish(&work.progress);
 	store_view_close(view);
 	store_close(store);
+	if (rc == 0 && counts.unreadable > 0)
+		fprintf(stderr,
+		    "mxstore: %llu chains have certificates that OpenSSL does not open; they are "
+		    "in "
+		    "files that end in .txt\n",
+		    (unsigned long long)counts.unreadable);
 	if (rc == 0 && !o.quiet)
 		fprintf(stderr, "%s: %llu series, %llu chains\n", a.out,
 		    (unsigned long long)counts.series, (unsigned long long)counts.chains);

@@ -380,6 +380,50 @@ class Compressed(ImportTest):
         self.assertIn('5000 bad', done.out)
 
 
+class Audit(ImportTest):
+    """A manifest and its files, as somebody reads them who has nothing else."""
+
+    def test_files_open(self):
+        junk = b'no certificate at all'
+        chains = {'mx1': self.ders, 'mx2': [junk], 'mx3': [self.ders[0], junk], 'mx4': self.ders[:1]}
+        text = ''
+        for der in [*self.ders, junk]:
+            text += json.dumps({'type': 'certificate', 'sha256': hashlib.sha256(der).hexdigest(),
+                                'der': b64(der)}) + '\n'
+        for name, chain in chains.items():
+            text += json.dumps({
+                'type': 'observation', 'time': '2026-03-19T06:10:00Z', 'vantage': 'here',
+                'host': f'{name}.import.test', 'address': '192.0.2.1', 'port': 25, 'sni': 'none',
+                'offer': 'default', 'outcome': 'success',
+                'chain': [hashlib.sha256(d).hexdigest() for d in chain]}) + '\n'
+        done, store = self.run_import('jsonl', '-', stdin=text)
+        self.assertEqual(done.status, 0, done)
+        folders = [self.fresh('audit') for _ in range(2)]
+        for folder, zone, umask in zip(folders, ('Asia/Tokyo', 'UTC'), ('077', '022')):
+            done = programs.run('mxstore', 'export', 'pem', '--at', '2026-03-20T00:00:00Z', '--out',
+                                folder, '--store', store,
+                                env=programs.environment(TZ=zone),
+                                wrap=('sh', '-c', f'umask {umask}; exec "$@"', 'sh'))
+            self.assertEqual(done.status, 0, done)
+            self.assertIn('2 chains have certificates that OpenSSL does not open', done.err)
+            subprocess.run(['sha256sum', '-c', '--quiet', '--strict', 'SHA256SUMS'], cwd=folder,
+                           check=True)
+        self.assertEqual(*({n: open(os.path.join(f, n), 'rb').read() for n in os.listdir(f)}
+                           for f in folders))
+        with open(os.path.join(folders[0], 'manifest.tsv'), encoding='utf-8') as f:
+            rows = list(csv.DictReader(f, delimiter='\t'))
+        self.assertEqual([os.path.splitext(r['file'])[1] for r in rows],
+                         ['.pem', '.txt', '.txt', '.pem'])
+        for row, chain in zip(rows, chains.values()):
+            path = os.path.join(folders[0], row['file'])
+            self.assertEqual(ders(path), chain)
+            self.assertEqual(row['sha256'], hashlib.sha256(chain[0]).hexdigest())
+            if path.endswith('.pem'):
+                for tool in (['openssl', 'x509', '-noout', '-in'], ['certtool', '-i', '--infile']):
+                    if shutil.which(tool[0]):
+                        subprocess.run([*tool, path], check=True, capture_output=True)
+
+
 class Csv(ImportTest):
     HOSTILE = '220 =cmd|\'/C calc\'!A0, "quoted"'
 

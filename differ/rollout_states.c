@@ -148,20 +148,16 @@ by_at(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* By the caller's index, each once. */
-static void
-sort_found(struct rollout_states *s)
+void
+rollout_states_order(struct rollout_states *s)
 {
 	struct found *list = mem_zero(s->found_n, sizeof(*list));
-	size_t kept = 0;
 
 	for (size_t i = 0; i < s->found_n; i++)
 		list[i] = (struct found){s->list[s->found[i]].at, s->found[i]};
 	qsort(list, s->found_n, sizeof(*list), by_at);
 	for (size_t i = 0; i < s->found_n; i++)
-		if (kept == 0 || s->list[s->found[kept - 1]].at != list[i].at)
-			s->found[kept++] = list[i].index;
-	s->found_n = kept;
+		s->found[i] = list[i].index;
 	free(list);
 }
 
@@ -180,7 +176,5 @@ rollout_states_find(struct rollout_states *s, struct history *history, uint64_t 
 		    (states == NULL || s->list[begin].state == state))
 			rc = find_from(s, history, begin, states == NULL, before_ms, err);
 	}
-	if (rc >= 0)
-		sort_found(s);
 	return rc;
 }

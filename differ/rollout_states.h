@@ -24,7 +24,7 @@ struct rollout_lifetime {
 struct rollout_states {
 	struct rollout_lifetime *list;
 	size_t n, cap;
-	size_t *found; /* in list[], by their `at`, ascending */
+	size_t *found; /* in list[] */
 	size_t found_n, found_cap;
 };
 
@@ -38,8 +38,10 @@ void rollout_states_add(struct rollout_states *s, uint64_t bucket, uint32_t seri
 void rollout_states_sort(struct rollout_states *s); /* after the last one */
 
 /* Those of the bucket that showed one of states[0..n) (ascending, distinct; NULL: any) when last
- * observed before before_ms: in s->found, until the next call. 0 or <0. */
+ * observed before before_ms: in s->found, until the next call. 0 or <0. In no
+ * order; rollout_states_order() puts them in that of their `at`. */
 int rollout_states_find(struct rollout_states *s, struct history *history, uint64_t bucket,
     const uint32_t *states, size_t n, int64_t before_ms, struct err *err);
+void rollout_states_order(struct rollout_states *s);
 
 #endif

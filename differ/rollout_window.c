@@ -160,6 +160,8 @@ count_listed(struct counting *c, const struct rollout_part *part, struct err *er
 	int rc = rollout_states_find(index, changes_history(c->r->changes), part->bucket, c->states,
 	    c->states_n, c->window->first.event.before_ms, err);
 
+	if (rc == 0 && !part->crowded)
+		rollout_states_order(index);
 	for (size_t i = 0; rc == 0 && i < index->found_n; i++) {
 		size_t at = index->list[index->found[i]].at;
 

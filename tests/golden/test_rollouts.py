@@ -851,6 +851,45 @@ class CasesTest(Case):
                 self.assertEqual([(w['converted'], w['total']) for w in self.read(
                     'windows', store=store)], want)
 
+    def test_a_leaf_each_is_no_list_of_lists(self):
+        """Many leaves that leave one: each window counts those who stay and names itself alone."""
+        old = self.certificates['ec']
+        new = [self.certificates['ca'].successor(2 + i) for i in range(12)]
+        lines = [certificate_line(x) for x in (old, *new)]
+        for i, leaf in enumerate(new):
+            days = self.daily(self.place(i + 1), *[old] * (i + 1), *[leaf] * 3)
+            lines += days
+        windows = self.read('windows', store=self.shuffled('crowd', lines))
+        self.assertEqual([(w['converted'], w['total'], w['unlisted'], len(w['series']))
+                          for w in windows], [(1, 12 - i, 11 - i, 1) for i in range(12)])
+
+    def test_a_balancer_is_no_rollout(self):
+        """A rare backend that is missed for a while: changes by the letter, no windows."""
+        common, rare = self.certificates['ec'], self.certificates['ca']
+        states = [common] * 3 + ([rare] + [common] * 5) * 4 + [common] * 25 + (
+            [rare] + [common] * 5) * 3 + [common] * 25
+        store = self.shuffled('rare', [certificate_line(common), certificate_line(rare),
+                                       *self.daily(self.place(1), *states)])
+        self.assertEqual([('rolled-back' in c['class'], c['state'])
+                          for c in self.read('log', store=store)],
+                         [(False, 'mixed'), (True, 'replaced'), (False, 'mixed'),
+                          (True, 'replaced')])
+        # It came, and in the end it was taken back.
+        self.assertEqual([('rolled-back' in w['class'], w['rolled_back'])
+                          for w in self.read('windows', store=store)], [(False, 1), (True, 0)])
+
+    def test_an_undone_rollout_to_a_leaf_each(self):
+        """What is undone had a form for each address: one roll-back all the same."""
+        own = [self.certificates['ec'].successor(i + 1) for i in range(4)]
+        sentinel = self.certificates['sentinel']
+        lines = [certificate_line(x) for x in (*own, sentinel)]
+        for i, leaf in enumerate(own):
+            last = [sentinel] * 22 if i < 3 else [leaf] * 22
+            lines += self.daily(self.place(i + 1), leaf, leaf, *last, *[leaf] * 3)
+        windows = self.read('windows', store=self.shuffled('undone', lines))
+        self.assertEqual([('rolled-back' in w['class'], w['converted'], w['total'], w['end'] is None)
+                          for w in windows], [(False, 3, 4, True), (True, 3, 3, False)])
+
     def test_hostile_words(self):
         """Neither a log's status nor a name in a certificate reaches the terminal as it is."""
         evil = 'Verified\x1b[2J\u202e\u0085'

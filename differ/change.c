@@ -310,6 +310,8 @@ describe(struct changes *c, uint32_t number, const struct series *series,
 	    .event = *event,
 	    .after_ms = widen(event->after_ms, -c->rules.clock_error_ms),
 	    .before_ms = widen(event->before_ms, c->rules.clock_error_ms),
+	    .clock_stepped = states_clock_stepped(c->history.states, event->old.evidence) ||
+			     states_clock_stepped(c->history.states, event->new.evidence),
 	    .classes = classify(&t)};
 	change->severity = classify_severity(change->classes, t.differences, t.differences_n);
 	change->fields = hash_fields(c, &t);

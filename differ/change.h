@@ -20,6 +20,7 @@ struct change {
 	uint32_t series;
 	struct lifetime_event event; /* times as observed */
 	int64_t after_ms, before_ms; /* the bracket, widened by the clock error */
+	bool clock_stepped; /* the clock was set during one of the two probes: trust it less */
 	unsigned classes;
 	enum severity severity;
 	struct hash fields; /* of all fields from-to, as they are shown; equal: the same change */

@@ -150,6 +150,7 @@ model_change(struct arena *a, struct changes *changes, const char *type,
 	value_add_member(&b, "verdict", value_null());
 	value_add_member(
 	    &b, "state", value_text_static(a, change->event.mixed ? "mixed" : "replaced"));
+	value_add_member(&b, "clock_stepped", value_bool(a, change->clock_stepped));
 	return value_object(&b);
 }
 

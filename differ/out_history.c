@@ -139,6 +139,8 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	out_history_bracket(out, change->after_ms, change->before_ms, style);
 	if (change->event.mixed)
 		buf_append_text(out, "; the old one is still shown, too");
+	if (change->clock_stepped)
+		buf_append_text(out, "; a clock was set meanwhile");
 	buf_append_byte(out, '\n');
 	if (above != NULL && n > 0 && hash_compare(&above->fields, &change->fields) == 0)
 		buf_append_text(out, "    the same fields as above\n");

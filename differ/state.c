@@ -7,6 +7,7 @@
 #include "../store/mem.h"
 
 #define UNKNOWN UINT32_MAX
+#define STEPPED (UINT32_C(1) << 31) /* beside a state's number */
 #define WORDS_MAX (2 * LIMIT_WORD + 4)
 
 struct states {
@@ -131,7 +132,7 @@ states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct
 	int rc;
 
 	if (evidence < s->evidence_cap && s->of_evidence[evidence] != UNKNOWN) {
-		*number = s->of_evidence[evidence];
+		*number = s->of_evidence[evidence] & ~STEPPED;
 		return 0;
 	}
 	if ((rc = store_evidence(s->view, evidence, &e, err)) < 0)
@@ -147,7 +148,15 @@ states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct
 		s->evidence_cap = cap;
 	}
 	state = state_of(&e, words);
-	evidence_finish(&e);
 	*number = s->of_evidence[evidence] = intern(s, &state);
+	if ((e.flags & FLAG_CLOCK_STEPPED) != 0)
+		s->of_evidence[evidence] |= STEPPED;
+	evidence_finish(&e);
 	return 0;
+}
+
+bool
+states_clock_stepped(const struct states *s, uint32_t evidence)
+{
+	return (s->of_evidence[evidence] & STEPPED) != 0;
 }

@@ -29,6 +29,9 @@ void states_destroy(struct states *states); /* accepts NULL */
 
 /* *number is the state's; the same for every evidence that shows the same. */
 int states_of_evidence(struct states *states, uint32_t evidence, uint32_t *number, struct err *err);
+/* Whether the clock was set during a probe (FLAG_CLOCK_STEPPED); of an evidence looked up before.
+ */
+bool states_clock_stepped(const struct states *states, uint32_t evidence);
 const struct state *states_get(const struct states *states, uint32_t number);
 
 #endif

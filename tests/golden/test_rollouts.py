@@ -612,9 +612,11 @@ class RolloutTest(Case):
             self.assertEqual(list(c), [
                 'type', 'id', 'revises', 'host', 'address', 'port', 'sni', 'sni_name', 'offer',
                 'vantage', 'after', 'before', 'class', 'severity', 'fields', 'old', 'new',
-                'old_gone', 'verdict', 'state'])
+                'old_gone', 'verdict', 'state', 'clock_stepped'])
             self.assertRegex(c['id'], '^[0-9a-f]{16}$')
-            c = {k: v for k, v in c.items() if k not in ('id', 'severity', 'fields')}
+            self.assertFalse(c['clock_stepped'])
+            c = {k: v for k, v in c.items()
+                 if k not in ('id', 'severity', 'fields', 'clock_stepped')}
             c['class'] = sorted(c['class'])
             have[json.dumps(c, sort_keys=True)] += 1
         self.assertEqual(sorted((want - have).elements()), [])
@@ -785,6 +787,12 @@ class RolloutTest(Case):
                          sorted(w['id'] for w in parts if w['host_group'] == domain))
 
 
+# What an address shows without SNI day by day while it shows `lllnn` to the host's name; what it is
+# said to do, and since which day (0: ever since) and hour: that of the series that changed.
+FALLBACKS = [('lllnn', 'same', 0, 0), ('ssssn', 'same', 4, 0), ('llooo', 'other', 2, 0),
+             ('lllss', 'sentinel', 3, 0), ('laaaa', 'alert', 1, 0), ('lllll', 'valid', 3, 1)]
+
+
 class CasesTest(Case):
     """What a simulator does not come to."""
 
@@ -889,6 +897,47 @@ class CasesTest(Case):
         windows = self.read('windows', store=self.shuffled('undone', lines))
         self.assertEqual([('rolled-back' in w['class'], w['converted'], w['total'], w['end'] is None)
                           for w in windows], [(False, 3, 4, True), (True, 3, 3, False)])
+
+    def test_a_clock_that_was_set(self):
+        """A flag of one of the two observations is told of the change."""
+        a, b = self.certificates['ec'], self.certificates['ca']
+        lines = self.daily(self.place(1), a, a, b, b) + self.daily(self.place(2), a, a, b, b)
+        lines[2] = lines[2].replace('"flags": []', '"flags": ["clock-stepped"]')
+        store = self.fill('clock', [certificate_line(a), certificate_line(b), *lines])
+        self.assertEqual([(c['address'], c['clock_stepped'])
+                          for c in sorted(self.read('log', store=store), key=lambda c: c['address'])],
+                         [('10.0.0.1', True), ('10.0.0.2', False)])
+
+    def test_what_they_do_without_sni(self):
+        """RFC 8461 7.1: what each address does on no SNI or an unknown one, and since when."""
+        leaf, new = self.certificates['ec'], self.certificates['ec'].successor(60)
+        other = self.certificates['names'], self.certificates['sentinel']
+        lines = [certificate_line(x) for x in (leaf, new, *other)]
+
+        def add(n, sni, *states, host='mx.sim.test', hour=0):
+            s = Series(host, f'10.0.1.{n}', 25, sni, None, 'default', 'home')
+            for i, x in enumerate(states):
+                seen = Seen(START + i * DAY + hour * HOUR, x, 'tls-alert' if x == 'tls-alert'
+                            else 'success', 220)
+                lines.append(observation_line(s, seen))
+        named = [leaf, leaf, leaf, new, new]
+        for n, (states, *_) in enumerate(FALLBACKS):
+            add(n, 'hostname', *named, hour=1)
+            add(n, 'none', *[{'l': leaf, 'n': new, 'o': other[0], 's': other[1],
+                              'a': 'tls-alert'}[x] for x in states])
+        add(99, 'unknown', leaf, leaf, leaf, leaf)
+        store = self.shuffled('fallback', lines)
+        rows = {(r['address'], r['sni']): r['fallback'] for r in self.read('show', store=store)}
+        for n, (_, does, day, hour) in enumerate(FALLBACKS):
+            with self.subTest(does=does, states=FALLBACKS[n][0]):
+                got = rows[f'10.0.1.{n}', 'none']
+                self.assertEqual(got['does'], does)
+                self.assertEqual((got['after'], got['before']), (
+                    iso(START + (day - 1) * DAY + hour * HOUR) if day else None,
+                    iso(START + day * DAY + hour * HOUR)))
+                self.assertIsNone(rows[f'10.0.1.{n}', 'hostname'])
+        self.assertEqual(rows['10.0.1.99', 'unknown']['does'], 'valid')
+        self.assertIn('RFC 8461', self.program('mxdiff', 'show', '--store', store))
 
     def test_hostile_words(self):
         """Neither a log's status nor a name in a certificate reaches the terminal as it is."""

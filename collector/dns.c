@@ -44,7 +44,7 @@ struct dns {
 	int check_id;
 	char anchor_owner[LIMIT_NAME + 2];
 	char *anchor, *resolver; /* resolver: in libunbound's form; NULL: see recursive */
-	bool recursive, stopped;
+	bool recursive, stopped, slow_told;
 	int64_t wait_ms;
 	unsigned queries;
 	dns_record_fn *record;
@@ -475,25 +475,50 @@ ask_queued(struct dns *dns)
 
 /* ---- whether answers can be validated -------------------------------------------------------- */
 
+static const char *
+who(const struct dns *dns)
+{
+	return dns->resolver != NULL ? dns->resolver
+	       : dns->recursive	     ? "the way to the root's servers"
+				     : "the resolver of " RESOLV_CONF;
+}
+
+static const char *
+remedy(const struct dns *dns)
+{
+	return dns->recursive ? "name a resolver with --resolver"
+			      : "name another with --resolver, or use --recursive";
+}
+
+/* Nobody should have to wait for the end of the check to learn why nothing happens. */
+static void
+tell_slow(struct dns *dns, int64_t waited_ms)
+{
+	char line[512];
+
+	dns->slow_told = true;
+	snprintf(line, sizeof(line), "%s has not answered for %lld s, %lld more are waited: %s",
+	    who(dns), (long long)(waited_ms / 1000), (long long)((dns->wait_ms - waited_ms) / 1000),
+	    remedy(dns));
+	if (dns->notice != NULL)
+		dns->notice(dns->ctx, line);
+}
+
 static void
 tell(struct dns *dns, bool answers)
 {
-	const char *who = dns->resolver != NULL ? dns->resolver
-			  : dns->recursive	? "the way to the root's servers"
-						: "the resolver of " RESOLV_CONF;
-	const char *remedy = dns->recursive ? "name a resolver with --resolver"
-					    : "name another with --resolver, or use --recursive";
 	char line[512];
 
 	if (answers)
 		snprintf(line, sizeof(line),
-		    "%s does not hand on DNSSEC, so names are not validated: %s", who, remedy);
+		    "%s does not hand on DNSSEC, so names are not validated: %s", who(dns),
+		    remedy(dns));
 	else
 		snprintf(line, sizeof(line),
 		    "%s does not answer for the keys of \"%s\", so names are not validated, if "
 		    "they "
 		    "are found at all: %s",
-		    who, dns->anchor_owner, remedy);
+		    who(dns), dns->anchor_owner, remedy(dns));
 	if (dns->notice != NULL)
 		dns->notice(dns->ctx, line);
 }
@@ -631,6 +656,8 @@ on_timer(void *ctx)
 		return;
 	if (!is_decided(dns) && now - dns->check_ms >= dns->wait_ms)
 		give_up_check(dns);
+	else if (!is_decided(dns) && !dns->slow_told && now - dns->check_ms >= LIMIT_DNS_SLOW_MS)
+		tell_slow(dns, now - dns->check_ms);
 	while (asked->first != NULL && now - asked->first->asked_ms >= dns->wait_ms) {
 		struct dns_entry *entry = asked->first;
 
@@ -669,14 +696,28 @@ dns_stop(struct dns *dns)
 	loop_timer_set(dns->timer, 0);
 }
 
+/* A failure need not be one for the whole run: the name is asked for again after a while. */
+static bool
+is_stale(const struct dns_entry *entry)
+{
+	return entry->state == DNS_ENTRY_ANSWERED && !entry->pinned &&
+	       entry->result.answer.status == DNS_FAILED &&
+	       clock_monotonic_ms() - entry->asked_ms >= LIMIT_DNS_FAILED_MS;
+}
+
 const struct dns_result *
 dns_ask(struct dns *dns, const char *name, uint16_t rrtype, dns_done_fn *done, void *ctx)
 {
 	struct dns_entry *entry = dns_cache_find(&dns->cache, name, rrtype);
 	struct dns_waiter *waiter;
 
-	if (entry != NULL && entry->state == DNS_ENTRY_ANSWERED)
+	if (entry != NULL && is_stale(entry))
+		dns_cache_move(&dns->cache, entry, DNS_ENTRY_QUEUED);
+	if (entry != NULL && entry->state == DNS_ENTRY_ANSWERED) {
+		/* What comes often is the last to be forgotten. */
+		dns_cache_move(&dns->cache, entry, DNS_ENTRY_ANSWERED);
 		return &entry->result;
+	}
 	if (entry == NULL)
 		entry = dns_cache_add(&dns->cache, name, rrtype);
 	waiter = mem_zero(1, sizeof(*waiter));

@@ -36,12 +36,14 @@
 #define LIMIT_TARGET_LINE 1024 /* octets of a line; a longer one is a bad line */
 
 /* DNS: what goes beyond is left out, and the run says so. */
-#define LIMIT_DNS_HOSTS 128	/* MX hosts of a domain that are probed */
-#define LIMIT_DNS_ADDRESSES 128 /* addresses of a host and family that are probed */
-#define LIMIT_DNS_TARGET 1024	/* addresses of all MX hosts of a domain that are probed */
-#define LIMIT_DNS_CACHE 65536	/* answers that a run remembers */
-#define LIMIT_DNS_QUERIES 1024	/* questions under way at once */
-#define LIMIT_DNS_WAIT_MS 10000 /* for an answer: then it is failed, and nobody waits for it */
+#define LIMIT_DNS_HOSTS 128	  /* MX hosts of a domain that are probed */
+#define LIMIT_DNS_ADDRESSES 128	  /* addresses of a host and family that are probed */
+#define LIMIT_DNS_TARGET 1024	  /* addresses of all MX hosts of a domain that are probed */
+#define LIMIT_DNS_CACHE 65536	  /* answers that a run remembers */
+#define LIMIT_DNS_QUERIES 1024	  /* questions under way at once */
+#define LIMIT_DNS_SLOW_MS 2000	  /* without a first answer: that is said */
+#define LIMIT_DNS_FAILED_MS 60000 /* after a failure a name is not asked for again */
+#define LIMIT_DNS_WAIT_MS 10000	  /* for an answer: then it is failed, and nobody waits for it */
 
 /* The schedule: what the command line may ask for. */
 #define LIMIT_CONCURRENCY 100000

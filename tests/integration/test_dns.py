@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Names: secure, insecure, bogus, unvalidated; MXs of every kind; resolvers that fail."""
+import subprocess
 import time
 
 from common import Lab, NameServer, Zone, collect, free_net, observations, one_line, \
@@ -157,7 +158,29 @@ class DnsTest(unittest.TestCase):
         self.assertIn(done.status, (1, 2), done)
         self.assertIn(silent.address, done.err)
         self.assertIn('--resolver', done.err)
+        self.assertRegex(done.err, r'has not answered for [2-9] s')
         self.assertEqual(self.dialled(done), [])
+
+    def test_silent_resolver_stops_nobody_else(self):
+        silent = SilentResolver(self.lab, address=self.net + '4')
+        target = f'mx.other.test@{self.mta.addresses["m5"]}'
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [programs.path('mxcollect'), 'run', '-f', '-', '--json', '--sni', 'none', '--store',
+             self.lab.path('store-mixed-silent'), '--resolver', silent.resolver, '--port',
+             str(self.mta.port), '--allow-private'], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=programs.environment())
+        names = ''.join(f'n{i}.signed.test\n' for i in range(3000))
+        process.stdin.write(names + target + '\n')
+        process.stdin.close()
+        line = process.stdout.readline()
+        took = time.monotonic() - start
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        self.assertIn('"mx.other.test"', line)
+        self.assertLess(took, 8)
 
     def test_no_resolver_there(self):
         class Nobody:

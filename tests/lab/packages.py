@@ -1,6 +1,6 @@
 """Debian's servers, unpacked and not installed: apt-get download, dpkg -x.
 
-    packages.py FOLDER [SERVER…]      unpacks what FOLDER lacks (exim, nsd, postfix)
+    packages.py FOLDER [SERVER…]      unpacks what FOLDER lacks (exim, nsd, postfix, opensmtpd)
 
 No root is needed, and the machine's own mail and DNS stay as they are: Debian's MTAs conflict
 with each other, and somebody may run one here. A library that the machine lacks is unpacked
@@ -21,12 +21,14 @@ SERVERS = {
     'exim': ['exim4-daemon-light', 'exim4-base', 'libidn12', 'libnss-wrapper'],
     'nsd': ['nsd', 'libfstrm0', 'libprotobuf-c1', 'ldnsutils', 'libldns3'],
     'postfix': ['postfix'],
+    'opensmtpd': ['opensmtpd', 'libevent-2.1-7'],
 }
 PROGRAMS = {
     'exim': ['usr/sbin/exim4'],
     'nsd': ['usr/sbin/nsd', 'usr/bin/ldns-signzone', 'usr/bin/ldns-keygen'],
     'postfix': ['usr/lib/postfix/sbin/master', 'usr/lib/postfix/sbin/smtpd', 'usr/sbin/postconf',
                 'usr/sbin/postmap', 'usr/sbin/postfix'],
+    'opensmtpd': ['usr/sbin/smtpd', 'usr/sbin/smtpctl'],
 }
 # Which package of Debian 12 has a library: for those that `ldd` does not find.
 LIBRARIES = {

@@ -29,9 +29,13 @@ base64_encode(struct buf *out, const void *bytes, size_t len, unsigned columns)
 static int
 value_of(char c)
 {
-	const char *p = c != '\0' ? strchr(alphabet, c) : NULL;
-
-	return p != NULL ? (int)(p - alphabet) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 /* Four characters to one to three octets: how many, 0 if they are none. */

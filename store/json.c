@@ -19,7 +19,9 @@ put_text(struct buf *out, const char *text)
 static void
 put_name(struct buf *out, const char *name)
 {
-	buf_printf(out, ",\"%s\":", name);
+	buf_append_text(out, ",\"");
+	buf_append_text(out, name);
+	buf_append_text(out, "\":");
 }
 
 static void

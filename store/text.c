@@ -72,6 +72,17 @@ text_escape(struct buf *out, const void *bytes, size_t len)
 	}
 }
 
+/* How many octets at p are ASCII that JSON takes as it is: nearly all there are. */
+static size_t
+plain_len(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+		n++;
+	return n;
+}
+
 void
 text_json(struct buf *out, const void *bytes, size_t len)
 {
@@ -80,7 +91,13 @@ text_json(struct buf *out, const void *bytes, size_t len)
 	buf_append_byte(out, '"');
 	while (len > 0) {
 		uint32_t rune;
-		size_t n = text_utf8(p, len, &rune);
+		size_t plain = plain_len(p, len), n;
+
+		buf_append(out, p, plain);
+		p += plain;
+		if ((len -= plain) == 0)
+			break;
+		n = text_utf8(p, len, &rune);
 
 		if (n == 0) {
 			buf_printf(out, "\\\\x%02X", p[0]);

@@ -507,6 +507,7 @@ look_at_other_head(struct walk *w)
 {
 	uint64_t place = (w->head->number + 1) % 2, newest;
 	struct head other, again;
+	int faults = w->faults;
 
 	if (!read_head(w, place, &other) || !is_head(&other, w->page_octets))
 		return;
@@ -518,6 +519,7 @@ look_at_other_head(struct walk *w)
 		    "the one of transaction %llu knows of transaction %llu: what was committed "
 		    "last is missing",
 		    (unsigned long long)other.number, (unsigned long long)newest);
+	w->faults = faults; /* the state that is left is whole */
 }
 
 static void

@@ -4,7 +4,8 @@
  * does what $FAULT says:
  *
  *	kill-before:N  kill-after:N	the process ends there by SIGKILL
- *	kill-half:N			half the octets of a write, then SIGKILL
+ *	kill-half:N			half the octets of a write, then SIGKILL; nothing of one
+ *that lies within a sector, which is written in whole or not at all
  *	short:N[:M]			half the octets of a write, and says so
  *	eio:N[:M]  enospc:N[:M]		the call fails, nothing is done
  *
@@ -35,6 +36,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#define SECTOR 512
 
 enum call {
 	CALL_SAID, /* to standard output: no boundary */
@@ -237,6 +240,8 @@ do_write(int fd, const struct iovec *data, int n, off_t offset)
 	fault = arrive();
 	if (fault == FAIL_EIO || fault == FAIL_ENOSPC)
 		return refuse(fault);
+	if (fault == KILL_HALF && (size_t)at / SECTOR == ((size_t)at + len - 1) / SECTOR)
+		end_here();
 	if (fault == KILL_HALF || fault == SHORT)
 		done = write_half(fd, data, n, offset, len);
 	else

@@ -644,8 +644,12 @@ begin_writing(struct db *db, MDB_txn **txn)
 {
 	struct reminder *reminder =
 	    db->wait != NULL ? reminder_start(LIMIT_WAIT_MS, tell_wait, db) : NULL;
-	int rc = mdb_txn_begin(db->environment->env, NULL, 0, txn);
+	int rc = mdb_reader_check(db->environment->env, NULL);
 
+	/* A reader that was killed would keep the pages of its view, and the file of a writer that
+	 * runs for years would grow. */
+	if (rc == 0)
+		rc = mdb_txn_begin(db->environment->env, NULL, 0, txn);
 	reminder_stop(reminder);
 	return rc;
 }

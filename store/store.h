@@ -35,7 +35,8 @@ enum store_mode {
 };
 
 /* *store is NULL on error. A directory that is no store, or one of another version, is
- * ERR_FORMAT; a missing one, to be read, ERR_NOT_FOUND. Slots of dead readers are cleared. */
+ * ERR_FORMAT; a missing one, to be read, ERR_NOT_FOUND. Slots of dead readers are cleared then, and
+ * by every batch. */
 int store_open(struct store **store, const char *dir, enum store_mode mode, struct err *err);
 /* A batch waits for its turn where another writer is at work; when that has taken a second, `wait`
  * is called, once a wait, from another thread. Not told by default. */

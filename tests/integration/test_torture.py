@@ -9,7 +9,9 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
                                 'torture'))
 
-from common import tap  # noqa: E402
+import crash  # noqa: E402
+from common import programs, tap  # noqa: E402
+from crowd import Crowd  # noqa: E402
 from torture import Torture, place  # noqa: E402
 
 SEED = os.environ.get('TORTURE_SEED') or str(time.time_ns())
@@ -46,6 +48,19 @@ class TortureTest(unittest.TestCase):
 
     def test_dead_reader(self):
         self.torture.dead_reader()
+
+    def test_a_wait_is_said(self):
+        store = self.torture.path('waited')
+        holder = crash.write(store, 0, 1, '-H', '2500')
+        Crowd.wait_for(holder, 'hold 0')
+        lines = crash.export(self.torture.golden.store(1)).decode()
+        for more, said in (((), ['mxstore: ' + store + ': another writer is at work; waiting for '
+                                 'it to finish']), (('--quiet',), [])):
+            done = programs.run('mxstore', 'import', 'jsonl', '-', '--store', store, *more,
+                                stdin=lines)
+            self.assertEqual(done.status, 0, done)
+            self.assertEqual([line for line in done.err.splitlines() if 'writer' in line], said)
+        holder.communicate()
 
 
 if __name__ == '__main__':

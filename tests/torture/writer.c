@@ -1,8 +1,13 @@
 /*
  * writer: writes batches of the workload, and tells a witness, standard output, before and after
- * each of them: "begin N", "done N", or "failed N: the error's line". With --retry a batch that
+ * each of them: "begin N", "done N", or "failed N: the error's line". With -r a batch that
  * failed is tried once more, as after room was made: in the same process, in a store that is opened
  * again only where the old one cannot go on.
+ *
+ *	-s SEED  -w WRITER  -f FROM  -n BATCHES
+ *	-p MS  waits so long after each batch
+ *	-H MS  holds each batch open for so long
+ *	-r     tries again
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,7 +21,7 @@
 struct writer {
 	const char *dir;
 	uint64_t seed;
-	unsigned number, from, batches, pause_ms;
+	unsigned number, from, batches, pause_ms, hold_ms;
 	bool retry;
 	struct store *store;
 };
@@ -50,6 +55,10 @@ write_batch(struct writer *w, unsigned n, struct err *err)
 		rc = store_batch_begin(w->store, &batch, err);
 	if (rc == 0)
 		rc = workload_add(batch, w->seed, w->number, n, err);
+	if (w->hold_ms > 0) {
+		say("hold %u", n);
+		usleep(w->hold_ms * 1000);
+	}
 	if (rc == 0)
 		rc = store_batch_commit(&batch, NULL, err);
 	store_batch_abort(&batch);
@@ -90,7 +99,7 @@ main(int argc, char **argv)
 	struct writer w = {.seed = 1, .batches = 1};
 	int c, status = 0;
 
-	while ((c = getopt(argc, argv, "s:w:f:n:p:r")) != -1) {
+	while ((c = getopt(argc, argv, "s:w:f:n:p:H:r")) != -1) {
 		switch (c) {
 		case 's':
 			w.seed = strtoull(optarg, NULL, 10);
@@ -106,6 +115,9 @@ main(int argc, char **argv)
 			break;
 		case 'p':
 			w.pause_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'H':
+			w.hold_ms = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'r':
 			w.retry = true;

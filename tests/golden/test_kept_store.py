@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Corpora that earlier versions wrote: each must open for ever, and say what it said then.
+
+tests/golden/store/format-N.base64 is the data.mdb, gzipped, octet for octet; format-N.jsonl its
+export. They are never written anew: a version that cannot read one of them is wrong.
+"""
+import base64
+import glob
+import gzip
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from lab import programs, tap  # noqa: E402
+from lab.lab import Lab  # noqa: E402
+
+KEPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'store')
+
+
+class KeptStoreTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+
+    def kept(self):
+        """(name, corpus, export) of each."""
+        names = sorted(glob.glob(os.path.join(KEPT, '*.base64')))
+        self.assertTrue(names)
+        for name in names:
+            store = self.lab.path(os.path.basename(name))
+            os.makedirs(store)
+            with open(name, encoding='ascii') as f, \
+                    open(os.path.join(store, 'data.mdb'), 'wb') as out:
+                out.write(gzip.decompress(base64.b64decode(f.read())))
+            with open(name.replace('.base64', '.jsonl'), encoding='utf-8') as f:
+                yield os.path.basename(name), store, f.read()
+
+    def run_on(self, store, *args):
+        done = programs.run('mxstore', *args, '--store', store)
+        self.assertEqual(done.status, 0, done)
+        return done.out
+
+    def test_opens_and_says_what_it_said(self):
+        for name, store, export in self.kept():
+            with self.subTest(name=name):
+                self.run_on(store, 'check')
+                self.assertEqual(self.run_on(store, 'export', 'jsonl', '--quiet'), export)
+
+    def test_takes_more(self):
+        for name, store, export in self.kept():
+            with self.subTest(name=name):
+                line = next(o for o in export.splitlines() if '"type":"observation"' in o)
+                more = line.replace('"time":"2', '"time":"3')
+                programs.run('mxstore', 'import', 'jsonl', '-', '--store', store, stdin=more + '\n')
+                self.run_on(store, 'check')
+                self.assertEqual(set(self.run_on(store, 'export', 'jsonl', '--quiet').splitlines()),
+                                 {*export.splitlines(), more})
+
+
+if __name__ == '__main__':
+    tap.main()

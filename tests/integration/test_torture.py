@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A short torture of the corpus: ./dev torture is the long one. TORTURE_SEED repeats a run."""
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,20 +20,22 @@ SECONDS = 4  # of each test, about, where nothing else keeps the machine busy
 
 
 class TortureTest(unittest.TestCase):
-    def setUp(self):
+    @classmethod
+    def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix='mx509-torture-', dir=place())
-        self.addCleanup(folder.cleanup)
-        self.torture = Torture(folder.name, SEED)
-        self.said = []
-        self.torture.say = self.said.append
+        cls.addClassCleanup(folder.cleanup)
+        cls.torture = Torture(folder.name, SEED)
+        cls.torture.say = lambda text: print(f'# {text}')
 
     def tearDown(self):
-        for line in self.said:
-            print(f'# {line}')
-        self.assertEqual(self.torture.broken, [], f'TORTURE_SEED={SEED}')
+        broken, self.torture.broken = self.torture.broken, []
+        self.assertEqual(broken, [], f'TORTURE_SEED={SEED}')
 
     def test_boundaries(self):
-        self.torture.boundaries(share=0.08)
+        self.torture.boundaries(share=0.06)
+
+    def test_commands(self):
+        self.torture.works(share=0.03, cuts=0.01)
 
     def test_kills(self):
         self.torture.kills(SECONDS)
@@ -50,17 +53,22 @@ class TortureTest(unittest.TestCase):
         self.torture.dead_reader()
 
     def test_a_wait_is_said(self):
-        store = self.torture.path('waited')
-        holder = crash.write(store, 0, 1, '-H', '2500')
+        store, source = self.torture.path('waited'), self.torture.path('source.jsonl')
+        with open(source, 'wb') as f:
+            f.write(crash.export(self.torture.golden.store(1)))
+        holder = crash.write(store, 0, 1, '-H')
         Crowd.wait_for(holder, 'hold 0')
-        lines = crash.export(self.torture.golden.store(1)).decode()
-        for more, said in (((), ['mxstore: ' + store + ': another writer is at work; waiting for '
-                                 'it to finish']), (('--quiet',), [])):
-            done = programs.run('mxstore', 'import', 'jsonl', '-', '--store', store, *more,
-                                stdin=lines)
-            self.assertEqual(done.status, 0, done)
-            self.assertEqual([line for line in done.err.splitlines() if 'writer' in line], said)
+        waiting, quiet = (subprocess.Popen(
+            [programs.path('mxstore'), 'import', 'jsonl', source, '--store', store, *more],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=programs.environment()) for more in ((), ('--quiet',)))
+        self.assertEqual(waiting.stderr.readline(), f'mxstore: {store}: another writer is at work; '
+                         'waiting for it to finish\n')
         holder.communicate()
+        for process in (waiting, quiet):
+            _, err = process.communicate()
+            self.assertEqual(process.returncode, 0, err)
+            self.assertNotIn('writer', err)
 
 
 if __name__ == '__main__':

@@ -71,11 +71,12 @@ def copy(source, target):
     return target
 
 
-def write(store, first, n, *options, env=None, **more):
+def write(store, first, n, *options, env=None):
     """Batches from `first`: the writer that is running."""
     return subprocess.Popen([WRITER, '-f', str(first), '-n', str(n), *options, store],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env=env or programs.environment(), **more)
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True,
+                            env=env or programs.environment())
 
 
 class Witness:

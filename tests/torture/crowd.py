@@ -5,6 +5,7 @@ Some are killed with a view open: the pages that they saw must not be kept for e
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -57,7 +58,8 @@ class Crowd:
         self.counts['readers killed'] += 1
 
     def look_on(self):
-        """An export, and a copy by hand of what it gives: whole states, each of them."""
+        """An export and a backup: whole states, each of them."""
+        self.back_up()
         status, out, err = mxstore('export', 'jsonl', '--quiet', '--store', self.store)
         if status != 0:
             raise Broken(f'export: {status} {err}')
@@ -70,7 +72,17 @@ class Crowd:
                 raise Broken(f'export: writer {w}: a batch in part: {lengths}')
         self.counts['exports'] += 1
 
-    def run(self, seconds, chance, before_end=lambda crowd: None):
+    def back_up(self):
+        copy = os.path.join(self.folder, 'copy')
+        shutil.rmtree(copy, ignore_errors=True)
+        for args in (('backup', copy, '--quiet', '--store', self.store),
+                     ('check', '--store', copy)):
+            status, out, err = mxstore(*args)
+            if status != 0:
+                raise Broken(f'{args[0]}: {status} {out.decode()} {err}')
+        self.counts['copies'] += 1
+
+    def run(self, seconds, chance):
         end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
@@ -78,7 +90,6 @@ class Crowd:
                 self.look_on()
                 self.sizes.append(self.size())
                 self.alive()
-            before_end(self)
         finally:
             self.finish()
 
@@ -116,7 +127,6 @@ def growth(folder, leave_a_dead_reader):
     killed with a view open before, or none."""
     store = os.path.join(folder, 'corpus')
     os.makedirs(folder)
-    # It waits before each batch for as long as it is stopped.
     writer = write(store, 0, 80, '-p', '20')
     Crowd.wait_for(writer, 'done 9')
     if leave_a_dead_reader:

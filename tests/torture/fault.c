@@ -461,6 +461,14 @@ unlink(const char *path)
 }
 
 int
+rmdir(const char *path)
+{
+	if (!is_ours(path))
+		return (int)syscall(SYS_rmdir, path);
+	return (int)whole(CALL_UNLINK, path, NULL, 0, SYS_rmdir, (long)(intptr_t)path, 0, 0);
+}
+
+int
 mkdir(const char *path, mode_t mode)
 {
 	if (!is_ours(path))

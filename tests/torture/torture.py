@@ -3,7 +3,7 @@
 
     torture.py [--seconds N] [--seed S] [--folder DIR]
 
-Every boundary of a writer is gone through once, whatever it takes; the rest shares the time. The
+Every boundary of a writer and of each command is gone through once, whatever it takes; the rest shares the time. The
 folder is in memory where that can be: what a power cut does is computed, so that syncing need not
 cost anything.
 """
@@ -21,6 +21,7 @@ import power
 from crash import Broken, Crash, Golden, Witness, copy, preloaded, read_trace, write
 from crowd import Crowd, growth
 from flips import Flips
+from works import works
 
 WORKERS = os.cpu_count() or 1
 KILLS = ('kill-before', 'kill-half', 'kill-after')
@@ -102,6 +103,23 @@ class Torture:
             killed[worker] += crash.kill_at_random(str(worker), chance)
         n = self.until(seconds, job)
         self.say(f'kills at random: {n} runs, {sum(killed.values())} killed before the end')
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def works(self, share=1.0, cuts=1.0):
+        """Each call of each command on a whole corpus; power cuts after each of them."""
+        chance, jobs, cut = random.Random(self.seed), [], 0
+        for work in works(self.golden, self.path('works')):
+            jobs += [(work.fault, f'{kind}:{number}', f'{kind}-{number}')
+                     for kind in KILLS + ERRORS for number in range(1, work.boundaries + 1)]
+            for one in work.cuts(chance, 2):
+                if chance.random() < cuts:
+                    self.attempt(work.cut, *one)
+                    cut += 1
+        jobs = [job for job in jobs if chance.random() < share]
+        ended = sum(map(bool, self.all(jobs)))
+        self.say(f'commands: {len(jobs)} runs into a fault, {ended} ended by it; {cut} power cuts')
+        shutil.rmtree(self.path('works'))
 
     # ---- power ----------------------------------------------------------------------------------
 
@@ -192,6 +210,7 @@ def main():
     torture = Torture(folder, args.seed)
     torture.say(f'seed {args.seed}, in {folder}')
     torture.boundaries()
+    torture.works()
     torture.kills(args.seconds * 0.25)
     torture.power(args.seconds * 0.2)
     torture.flips(args.seconds * 0.35)

@@ -6,7 +6,7 @@
  *
  *	-s SEED  -w WRITER  -f FROM  -n BATCHES
  *	-p MS  waits so long after each batch
- *	-H MS  holds each batch open for so long
+ *	-H     holds each batch open, and says so, until standard input ends
  *	-r     tries again
  */
 #include <inttypes.h>
@@ -21,8 +21,8 @@
 struct writer {
 	const char *dir;
 	uint64_t seed;
-	unsigned number, from, batches, pause_ms, hold_ms;
-	bool retry;
+	unsigned number, from, batches, pause_ms;
+	bool retry, hold;
 	struct store *store;
 };
 
@@ -55,9 +55,10 @@ write_batch(struct writer *w, unsigned n, struct err *err)
 		rc = store_batch_begin(w->store, &batch, err);
 	if (rc == 0)
 		rc = workload_add(batch, w->seed, w->number, n, err);
-	if (w->hold_ms > 0) {
+	if (rc == 0 && w->hold) {
 		say("hold %u", n);
-		usleep(w->hold_ms * 1000);
+		while (getchar() != EOF)
+			;
 	}
 	if (rc == 0)
 		rc = store_batch_commit(&batch, NULL, err);
@@ -99,7 +100,7 @@ main(int argc, char **argv)
 	struct writer w = {.seed = 1, .batches = 1};
 	int c, status = 0;
 
-	while ((c = getopt(argc, argv, "s:w:f:n:p:H:r")) != -1) {
+	while ((c = getopt(argc, argv, "s:w:f:n:p:Hr")) != -1) {
 		switch (c) {
 		case 's':
 			w.seed = strtoull(optarg, NULL, 10);
@@ -117,7 +118,7 @@ main(int argc, char **argv)
 			w.pause_ms = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'H':
-			w.hold_ms = (unsigned)strtoul(optarg, NULL, 10);
+			w.hold = true;
 			break;
 		case 'r':
 			w.retry = true;

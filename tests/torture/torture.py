@@ -155,25 +155,27 @@ class Torture:
         except Broken as broken:
             raise Broken(f'power cut, {name}, {names} names: {broken}') from None
 
-    def power(self, seconds, n=4):
-        """Cuts after every call of a writer; again with other chances while there is time."""
+    def power(self, seconds, n=4, share=1.0):
+        """Cuts after every call of a writer, a share of them; again with other chances while there
+        is time."""
         end, cuts, rounds = time.monotonic() + seconds, 0, 0
         while rounds == 0 or time.monotonic() < end:
             chance = random.Random(f'{self.seed} {rounds}')
             shutil.rmtree(self.path('power'), ignore_errors=True)
             for before in (0, 5):
                 for cut in self.cuts(before, chance, n):
-                    self.attempt(self.cut, *cut)
-                    cuts += 1
+                    if chance.random() < share:
+                        self.attempt(self.cut, *cut)
+                        cuts += 1
             rounds += 1
-        self.say(f'power cuts: {cuts}, after each of a writer\'s calls {rounds} times')
+        self.say(f'power cuts: {cuts}, in {rounds} rounds over a writer\'s calls')
 
     # ---- damage ---------------------------------------------------------------------------------
 
-    def flips(self, seconds):
+    def flips(self, seconds, batches=12):
         """Damage at places of chance."""
         before = len(self.broken)
-        works = [Flips(self.golden, 12, self.path(f'flips-{i}')) for i in range(WORKERS)]
+        works = [Flips(self.golden, batches, self.path(f'flips-{i}')) for i in range(WORKERS)]
         n = self.until(seconds, lambda worker, chance: works[worker].one(chance))
         counts = sum((w.counts for w in works), collections.Counter())
         self.say(f'damage: {n} changes to a file of {len(works[0].data)} octets: '

@@ -298,7 +298,7 @@ walk_sub_database(struct walk *w, const struct page *page, const struct node *no
 static void
 walk_leaf(struct walk *w, const struct page *page)
 {
-	struct node node;
+	struct node node = {0};
 
 	w->counted.leaves++;
 	w->counted.entries += page->n;
@@ -321,7 +321,7 @@ static void walk_page(struct walk *w, uint64_t number, unsigned depth, const str
 static void
 walk_branch(struct walk *w, const struct page *page, unsigned depth, const struct bounds *bounds)
 {
-	struct node node, next;
+	struct node node = {0}, next = {0}; /* in_order() has read them once */
 
 	w->counted.branches++;
 	for (unsigned i = 0; i < page->n; i++) {

@@ -24,6 +24,8 @@ def main():
     while findings.count['roll-outs'] < wanted:
         simulate(seed, world * OPERATORS, (world + 1) * OPERATORS, findings)
         world += 1
+        if sys.stderr.isatty():
+            print(f'\r{findings.count["roll-outs"]} roll-outs', end='', file=sys.stderr, flush=True)
     n = findings.count
     print(f'seed {seed}: {world * OPERATORS} operators, {n["observations"]} observations, '
           f'{time.monotonic() - began:.0f} s')

@@ -6,6 +6,20 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "thread_exit.h"
+
+static void
+free_context(void *p)
+{
+	EVP_MD_CTX_free(p);
+}
+
+static void
+free_algorithm(void *p)
+{
+	EVP_MD_free(p);
+}
+
 static _Thread_local EVP_MD_CTX *context;
 static _Thread_local EVP_MD *algorithm;
 
@@ -18,6 +32,8 @@ hash_sha256(const void *p, size_t len)
 		/* Fetched once: the implicit fetch of EVP_sha256() costs more than the hash. */
 		algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 		context = EVP_MD_CTX_new();
+		thread_exit_free(free_algorithm, algorithm);
+		thread_exit_free(free_context, context);
 	}
 	if (context == NULL || algorithm == NULL || !EVP_DigestInit_ex2(context, algorithm, NULL) ||
 	    !EVP_DigestUpdate(context, p, len) || !EVP_DigestFinal_ex(context, h.bytes, NULL)) {
@@ -32,8 +48,10 @@ hash_sha1(const void *p, size_t len, uint8_t out[HASH_SHA1_LEN])
 {
 	static _Thread_local EVP_MD *sha1;
 
-	if (sha1 == NULL)
+	if (sha1 == NULL) {
 		sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+		thread_exit_free(free_algorithm, sha1);
+	}
 	if (sha1 == NULL || !EVP_Digest(p, len, out, NULL, sha1, NULL)) {
 		fputs("mx509: libcrypto has no SHA-1; check its configuration\n", stderr);
 		exit(2);

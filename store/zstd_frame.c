@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "mem.h"
+#include "thread_exit.h"
 
 #define LEVEL 3
 
@@ -19,6 +20,18 @@ struct zstd_dictionary {
 
 static _Thread_local ZSTD_CCtx *compressor;
 static _Thread_local ZSTD_DCtx *decompressor;
+
+static void
+free_compressor(void *p)
+{
+	ZSTD_freeCCtx(p);
+}
+
+static void
+free_decompressor(void *p)
+{
+	ZSTD_freeDCtx(p);
+}
 
 static void
 need(const void *p)
@@ -77,6 +90,7 @@ prepare(struct zstd_dictionary *d)
 {
 	if (compressor == NULL) {
 		need(compressor = ZSTD_createCCtx());
+		thread_exit_free(free_compressor, compressor);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, LEVEL);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_contentSizeFlag, 0);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 0);
@@ -111,6 +125,7 @@ zstd_frame_decompress(
 
 	if (decompressor == NULL) {
 		need(decompressor = ZSTD_createDCtx());
+		thread_exit_free(free_decompressor, decompressor);
 		ZSTD_DCtx_setParameter(decompressor, ZSTD_d_format, ZSTD_f_zstd1_magicless);
 	}
 	ZSTD_DCtx_refDDict(decompressor, d != NULL ? d->decompress : NULL);

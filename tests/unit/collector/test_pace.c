@@ -220,7 +220,7 @@ check_cap(struct pace_settings settings, const char *const addresses[6], const c
     unsigned most)
 {
 	struct pace *pace = pace_create(&settings);
-	struct pace_item items[6], *at[6];
+	struct pace_item items[6], *at[7];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 6; i++) {

@@ -229,8 +229,8 @@ test_behind(void **state)
 		record_observation(w->record, &series, &observation, &chain);
 		n++;
 	}
-	assert_in_range(
-	    n, LIMIT_RECORD_OCTETS / sizeof(der), 2 * LIMIT_RECORD_OCTETS / sizeof(der));
+	/* More where the writer is quick. */
+	assert_true(n >= LIMIT_RECORD_OCTETS / sizeof(der));
 	loop_run(w->loop);
 	assert_false(record_is_behind(w->record));
 	record_finish(w->record);

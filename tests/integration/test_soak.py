@@ -7,11 +7,11 @@ from lab.soak import Soak
 class SoakTest(unittest.TestCase):
     def test_soak(self):
         with Lab() as lab:
-            soak = Soak(lab, 1500, threads=3, timeout=6, concurrency=300)
+            soak = Soak(lab, 900, threads=3, timeout=12, concurrency=60)
             soak.run()
             stored, _, _ = soak.check()
             self.assertEqual(soak.failures, [])
-            self.assertEqual(stored, 1500)
+            self.assertEqual(stored, 900)
 
 
 if __name__ == '__main__':

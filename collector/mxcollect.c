@@ -52,6 +52,7 @@ without_command(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	options_open_streams();
 	if (argc < 2 || argv[1][0] == '-')
 		return without_command(argc, argv);
 	for (size_t i = 0; i < COMMANDS_N; i++)

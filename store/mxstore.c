@@ -155,6 +155,7 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	options_open_streams();
 	options_catch_signals();
 	if (argc < 2) {
 		help(stderr);

@@ -93,6 +93,11 @@ bool options_colour(FILE *out);
  * is EXIT_TROUBLE already; EXIT_TROUBLE then, else `status`. What main() returns last. */
 int options_finish(const char *program, int status);
 
+/* /dev/null for those of standard input, output and error that the program was started without:
+ * else the first files that it opens, the corpus perhaps, get their numbers, and messages are
+ * written into them. What main() does first. */
+void options_open_streams(void);
+
 /* SIGINT and SIGTERM set a flag (no SA_RESTART) instead of ending the program; a second one ends
  * it. SIGXFSZ is ignored, so that the write fails and is named; SIGBUS, which a corpus cut short
  * raises, and SIGSEGV, which damage in it may, end the program with a line and EXIT_TROUBLE.

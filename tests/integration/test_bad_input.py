@@ -36,6 +36,16 @@ class BadInput(unittest.TestCase):
         self.assertEqual(self.first.status, 0, self.first)
         self.assertGreater(len(one_line(self.whole)), 6)
 
+    def test_no_standard_streams(self):
+        """A message must not land in the corpus, whatever numbers its files get."""
+        for argv in (['mxstore', 'import', 'jsonl'], ['mxdiff', 'log'], ['mxcollect', 'run', '-f']):
+            with self.subTest(program=argv[0]):
+                subprocess.run(['sh', '-c', 'exec <&- >&- 2>&-; exec "$0" "$@"',
+                                programs.path(argv[0]), *argv[1:], '/nonexistent',
+                                '--store', self.store], check=False, timeout=60)
+                self.assertEqual(programs.run('mxstore', 'check', '--store', self.store).status, 0)
+                self.assertEqual(observations(self.store).out, self.whole)
+
     def test_unknown_option(self):
         for argv in (['mxcollect', 'run', '--no-such-option', 'a.test'],
                      ['mxstore', 'stat', '--no-such-option'],

@@ -276,7 +276,7 @@ query_walk_span(struct query *q, query_each *each, void *ctx, bool *missing, str
 	struct moved moved = {.query = q,
 	    .each = each,
 	    .ctx = ctx,
-	    .since_ms = q->since_ms - q->clock_error_ms,
+	    .since_ms = q->since_ms > INT64_MIN ? q->since_ms - q->clock_error_ms : INT64_MIN,
 	    .until_ms = q->until_ms < INT64_MAX ? q->until_ms + q->clock_error_ms : INT64_MAX};
 	struct walk w;
 	int rc;

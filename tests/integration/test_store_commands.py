@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import random
 import shutil
 import subprocess
@@ -278,9 +279,12 @@ class Compact(StoreTest):
 
 class Prune(StoreTest):
     def history(self, store, ms):
-        """What is to stay: what is shown from ms on, the changes since, the snapshots."""
+        """What is to stay: what is shown from ms on, the changes since, the snapshots. Not since
+        when an address does without SNI what it does: that reaches as far as what is kept."""
         shown = [programs.run('mxdiff', 'show', '--json', '--at', iso(t), '--store', store).out
                  for t in (ms, ms + 1, ms + DAY, ms + 15 * DAY, START + 400 * DAY)]
+        shown = [re.sub(r'("fallback":\{[^{}]*"since":)(\{[^{}]*\}|"[^"]*"|null)', r'\1null', s)
+                 for s in shown]
         log = [c for c in programs.run('mxdiff', 'log', '--json', '--store', store).lines()
                if c['before'] >= iso(ms)]
         late = self.run_ok('export', 'jsonl', '--since', iso(ms), '--store', store).records(
@@ -309,7 +313,7 @@ class Prune(StoreTest):
                                         '--json').lines()[0]
                     self.assertEqual(again['observations'], 0)
                     dropped += did['observations']
-        self.assertGreater(dropped, 1000)
+        self.assertGreater(dropped, 500)
 
     def test_cursors(self):
         store = self.store([certificate('a')[1]])

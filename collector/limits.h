@@ -6,7 +6,7 @@
 #ifndef MX509_COLLECTOR_LIMITS_H
 #define MX509_COLLECTOR_LIMITS_H
 
-#include "../store/limits.h"
+#include "store/base/limits.h"
 
 /* SMTP before TLS: what passes one of these is protocol-error. RFC 5321 section 4.5.3.1.5 allows
  * 512 octets a reply line; servers that put whole policies into one line exist. */

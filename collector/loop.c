@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "../store/mem.h"
+#include "store/base/mem.h"
 
 struct loop {
 	uv_loop_t uv;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../store/err.h"
+#include "store/base/err.h"
 
 struct loop;
 struct loop_watch;

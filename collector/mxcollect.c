@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../store/options.h"
-#include "run.h"
+#include "collector/run/run.h"
+#include "store/base/options.h"
 
 #define PROGRAM "mxcollect"
 

@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../store/options.h"
-#include "cmd.h"
+#include "differ/command/cmd.h"
+#include "store/base/options.h"
 
 static const struct command {
 	const char *name;

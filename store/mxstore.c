@@ -1,4 +1,4 @@
-#include "mxstore.h"
+#include "store/command/mxstore.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -20,12 +20,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "differ/cert.h"
-#include "differ/certificate_model.h"
-#include "differ/facts.h"
-#include "differ/input.h"
-#include "differ/out_json.h"
-#include "store/mem.h"
+#include "differ/certificate/cert.h"
+#include "differ/certificate/input.h"
+#include "differ/facts/certificate_model.h"
+#include "differ/facts/facts.h"
+#include "differ/out/out_json.h"
+#include "store/base/mem.h"
 
 #define CERTIFICATES_MOST 4096
 #define ROUNDS_MOST 101

@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "bench_peers.h"
-#include "store/maintain.h"
-#include "store/mem.h"
-#include "store/timeline.h"
+#include "store/base/mem.h"
+#include "store/corpus/timeline.h"
+#include "store/maintain/maintain.h"
 
 #define ROUNDS 3
 #define SIZES_MOST 8

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/mem.h"
+#include "store/base/mem.h"
 
 #define TIME_0 INT64_C(1773900000000) /* 2026-03-19T06:00:00.000Z */
 #define HOUR_MS 3600000

@@ -6,7 +6,7 @@
 #ifndef MX509_BENCH_WORKLOAD_H
 #define MX509_BENCH_WORKLOAD_H
 
-#include "store/observation.h"
+#include "store/record/observation.h"
 
 #define WORKLOAD_SERIES 10 /* of a host */
 #define WORKLOAD_HOURS 720

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/clock.h"
-#include "store/hash.h"
-#include "store/store.h"
+#include "store/base/clock.h"
+#include "store/base/hash.h"
+#include "store/corpus/store.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define BATCH 200000

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "differ/certificate_model.h"
-#include "differ/input.h"
-#include "differ/out_json.h"
-#include "differ/out_text.h"
+#include "differ/certificate/input.h"
+#include "differ/facts/certificate_model.h"
+#include "differ/out/out_json.h"
+#include "differ/out/out_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

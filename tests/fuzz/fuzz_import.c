@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../store/base64.h"
-#include "../../store/json.h"
-#include "../../store/sonar.h"
-#include "../../store/stream.h"
-#include "../../store/zgrab2.h"
+#include "store/base/base64.h"
+#include "store/base/stream.h"
+#include "store/exchange/sonar.h"
+#include "store/exchange/zgrab2.h"
+#include "store/record/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

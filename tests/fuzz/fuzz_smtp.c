@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../collector/limits.h"
-#include "../../collector/smtp.h"
-#include "../../store/text.h"
+#include "collector/limits.h"
+#include "collector/probe/smtp.h"
+#include "store/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "differ/input.h"
+#include "differ/certificate/input.h"
 #include "mutate_values.h"
 
 #define DEPTH_MOST 24

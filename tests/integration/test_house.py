@@ -13,6 +13,10 @@ from lab import tap  # noqa: E402
 from lab.packages import TOP  # noqa: E402
 
 ROOMS = ('collector', 'differ', 'store')
+# The folders of each: what stands later may include what stands before, never the other way round.
+ORDER = {'store': ('base', 'record', 'corpus', 'maintain', 'exchange', 'command'),
+         'collector': ('dns', 'probe', 'run'),
+         'differ': ('certificate', 'facts', 'time', 'out', 'command')}
 AT_THE_TOP = {'collector', 'differ', 'store', 'tests', 'corpus', 'debian', 'meson.build',
               'meson_options.txt', 'README.md', 'LICENSE', 'NEWS.md', 'CONTRIBUTING.md', 'dev'}
 # Headers of C and of the system; every other <header> is somebody else's.
@@ -71,9 +75,20 @@ class Walls(unittest.TestCase):
         for room in ROOMS:
             for file, header, bracket in includes(room):
                 if bracket == '"' and '/' in header:
-                    there = os.path.normpath(os.path.join(os.path.dirname(file), header))
                     with self.subTest(file=file, header=header):
-                        self.assertIn(there.split('/')[0], {room, 'store'})
+                        self.assertIn(header.split('/')[0], {room, 'store'})
+                        self.assertTrue(os.path.exists(os.path.join(TOP, header)))
+
+    def test_within_a_room_too(self):
+        for room, order in ORDER.items():
+            folders = {os.path.dirname(file) for file, _, _ in includes(room)}
+            self.assertEqual(folders, {f'{room}/{folder}'.rstrip('/') for folder in (*order, '')})
+            for file, header, bracket in includes(room):
+                if bracket == '"' and header.startswith(room + '/'):
+                    here, there = os.path.dirname(file).split('/'), os.path.dirname(header).split('/')
+                    if len(here) == len(there) == 2:
+                        with self.subTest(file=file, header=header):
+                            self.assertLess(order.index(there[1]), order.index(here[1]))
 
     def test_collector_parses_no_certificate_and_differ_opens_no_socket(self):
         for room, forbidden in (('collector', r'(libtasn1|openssl/(x509v3|asn1t?))\.h'),

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../store/timeline.h"
+#include "store/corpus/timeline.h"
 #include "workload.h"
 
 #define WRITERS_MAX 16

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../store/clock.h"
-#include "../../store/export.h"
-#include "../../store/import.h"
 #include "../unit/store/fixture.h"
+#include "store/base/clock.h"
+#include "store/exchange/export.h"
+#include "store/exchange/import.h"
 
 #define SERIES_N 48
 #define ITEMS_MAX 6000

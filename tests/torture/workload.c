@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../store/clock.h"
+#include "store/base/clock.h"
 
 #define LARGE_EVERY 8
 #define LARGE_OCTETS 20000

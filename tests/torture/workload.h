@@ -10,7 +10,7 @@
 #ifndef MX509_WORKLOAD_H
 #define MX509_WORKLOAD_H
 
-#include "../../store/store.h"
+#include "store/corpus/store.h"
 
 #define LEDGER_N 8
 #define LEDGER_TIME(n) (INT64_C(1773900000000) + (int64_t)(n)*600000)

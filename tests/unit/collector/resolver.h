@@ -7,8 +7,8 @@
 
 #include <pthread.h>
 
-#include "../../../collector/rdata.h"
-#include "../../../store/buf.h"
+#include "collector/dns/rdata.h"
+#include "store/base/buf.h"
 
 #define RESOLVER_MUTE (-1)
 

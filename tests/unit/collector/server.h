@@ -20,7 +20,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "../../../store/buf.h"
+#include "store/base/buf.h"
 
 #define SERVER_LINES 8
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../../collector/address.h"
-#include "../../../collector/blocklist.h"
+#include "collector/probe/address.h"
+#include "collector/run/blocklist.h"
 
 static struct ip
 ip(const char *text)

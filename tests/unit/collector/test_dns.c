@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../../collector/dns.h"
+#include "collector/dns/dns.h"
 #include "resolver.h"
 
 #define ANCHOR \

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/lookup.h"
+#include "collector/limits.h"
+#include "collector/run/lookup.h"
 #include "resolver.h"
 
 #define ANCHOR \

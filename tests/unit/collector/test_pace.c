@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/pace.h"
+#include "collector/limits.h"
+#include "collector/run/pace.h"
 
 #define HOST "mx.example.org"
 

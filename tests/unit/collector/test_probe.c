@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/probe.h"
+#include "collector/limits.h"
+#include "collector/probe/probe.h"
 #include "server.h"
 
 #define EHLO_TLS "> 250-mx\r\n250 STARTTLS\r\n"

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../../collector/dns_cache.h"
-#include "../../../collector/limits.h"
-#include "../../../collector/rdata.h"
-#include "../../../store/mem.h"
+#include "collector/dns/dns_cache.h"
+#include "collector/dns/rdata.h"
+#include "collector/limits.h"
+#include "store/base/mem.h"
 
 static void
 expect(uint16_t rrtype, const char *rdata, size_t len, const char *text)

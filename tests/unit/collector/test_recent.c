@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/recent.h"
+#include "collector/limits.h"
+#include "collector/run/recent.h"
 
 static void
 test_all_are_remembered_within_the_limit(void **state)

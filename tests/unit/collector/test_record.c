@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/record.h"
+#include "collector/limits.h"
+#include "collector/run/record.h"
 
 #define THREADS 4
 #define EACH 1500 /* more than a batch */

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "../../../store/shape.h"
+#include "store/record/shape.h"
 
 static void
 expect(const char *text, size_t len, const char *shape)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../collector/smtp.h"
+#include "collector/probe/smtp.h"
 
 #define EHLO_TLS "250-mx.example.test greets you\r\n250-SIZE 1000\r\n250 STARTTLS\r\n"
 #define TURNS 5

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/source.h"
+#include "collector/limits.h"
+#include "collector/run/source.h"
 
 static void
 expect(

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../collector/limits.h"
-#include "../../../collector/visit.h"
+#include "collector/limits.h"
+#include "collector/run/visit.h"
 
 static const struct visit_plan plan = {
     .variants = {{.sni = SNI_NONE}, {.sni = SNI_HOSTNAME}, {.sni = SNI_NEXTHOP},

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "../../../collector/wire.h"
+#include "collector/probe/wire.h"
 
 static void
 put_u24(struct buf *b, size_t v)

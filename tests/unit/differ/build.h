@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/buf.h"
+#include "store/base/buf.h"
 
 enum build_part {
 	BUILD_VERSION,

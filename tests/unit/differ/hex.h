@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "differ/der.h"
+#include "differ/certificate/der.h"
 
 struct hex {
 	uint8_t octets[4096];

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "differ/facts.h"
-#include "differ/input.h"
+#include "differ/certificate/input.h"
+#include "differ/facts/facts.h"
 
 /* The DER of the first certificate in a file: buf_finish(). */
 static inline struct buf

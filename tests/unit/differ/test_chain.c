@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "build.h"
-#include "differ/chain.h"
-#include "differ/out_json.h"
+#include "differ/certificate/chain.h"
+#include "differ/out/out_json.h"
 
 #define KEY_IDS(subject, authority)                           \
 	"a3(30(" BUILD_EXTENSION("551d0e", "04(" subject ")") \

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "build.h"
-#include "differ/classify.h"
+#include "differ/time/classify.h"
 
 #define O8 "0102030405060708"
 #define O32 O8 O8 O8 O8

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "differ/der.h"
+#include "differ/certificate/der.h"
 #include "hex.h"
-#include "store/clock.h"
+#include "store/base/clock.h"
 
 static const struct place here = {NULL, "here", 0};
 

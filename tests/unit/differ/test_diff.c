@@ -8,10 +8,10 @@
 #include <cmocka.h>
 
 #include "build.h"
-#include "differ/diff.h"
-#include "differ/explain.h"
-#include "differ/out_json.h"
-#include "differ/out_text.h"
+#include "differ/facts/diff.h"
+#include "differ/facts/explain.h"
+#include "differ/out/out_json.h"
+#include "differ/out/out_text.h"
 #include "sample.h"
 
 struct pair {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "differ/cert.h"
-#include "differ/out_json.h"
+#include "differ/certificate/cert.h"
+#include "differ/out/out_json.h"
 #include "sample.h"
 
 static void

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "differ/input.h"
+#include "differ/certificate/input.h"
 
 static struct input
 input_of(const char *text)

@@ -1,5 +1,5 @@
-/* What store/keep.h keeps, against the lifetimes themselves: what they say of the time from a
- * moment on is the same with all that was before it and with what is kept of it. */
+/* What store/corpus/keep.h keeps, against the lifetimes themselves: what they say of the time from
+ * a moment on is the same with all that was before it and with what is kept of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../differ/lifetime.h"
-#include "../../../store/keep.h"
+#include "differ/time/lifetime.h"
+#include "store/corpus/keep.h"
 
 #define HOUR INT64_C(3600000)
 #define N 600

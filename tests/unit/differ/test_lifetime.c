@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "differ/lifetime.h"
+#include "differ/time/lifetime.h"
 
 #define GAP UINT32_MAX
 #define MOST 200

@@ -18,11 +18,11 @@
 
 #include <cmocka.h>
 
-#include "differ/cert.h"
-#include "differ/diff.h"
-#include "differ/input.h"
-#include "store/buf.h"
-#include "store/mem.h"
+#include "differ/certificate/cert.h"
+#include "differ/certificate/input.h"
+#include "differ/facts/diff.h"
+#include "store/base/buf.h"
+#include "store/base/mem.h"
 
 #define ELEMENTS_MOST 150 /* of one certificate; larger ones are sampled */
 #define NODES_MOST 200000

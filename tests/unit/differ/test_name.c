@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "differ/name.h"
-#include "differ/oid.h"
+#include "differ/certificate/name.h"
+#include "differ/certificate/oid.h"
 #include "hex.h"
 
 /* CN = 55 04 03, O = 55 04 0A; 1.2.3 = 2A 03. */

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "build.h"
-#include "differ/cert.h"
-#include "differ/facts.h"
-#include "differ/out_json.h"
+#include "differ/certificate/cert.h"
+#include "differ/facts/facts.h"
+#include "differ/out/out_json.h"
 
 #define TBS "tbsCertificate."
 #define EXT0 TBS "extensions[0].extnValue"

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "differ/out_json.h"
-#include "differ/out_text.h"
-#include "differ/value.h"
+#include "differ/certificate/value.h"
+#include "differ/out/out_json.h"
+#include "differ/out/out_text.h"
 
 static const struct value *
 list_of(struct arena *arena, const char *words, bool set)

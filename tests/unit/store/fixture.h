@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../../store/store.h"
-#include "../../../store/timeline.h"
+#include "store/corpus/store.h"
+#include "store/corpus/timeline.h"
 
 #define TIME_0 INT64_C(1773900000000) /* 2026-03-19T06:00:00.000Z */
 

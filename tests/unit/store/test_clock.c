@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../../store/clock.h"
 #include "fixture.h"
+#include "store/base/clock.h"
 
 static void
 test_parse(void **state)
@@ -98,8 +98,8 @@ test_spans(void **state)
 	static const struct {
 		int64_t span_ms;
 		const char *text;
-	} rows[] = {{0, "0 ms"}, {999, "999 ms"}, {9000, "9 s"}, {4518, "4.6 s"}, {720000, "12 min"},
-	    {3 * CLOCK_DAY_MS + 4 * 3600000, "3 d 4 h"}, {-61000, "1 min 1 s"}};
+	} rows[] = {{0, "0 ms"}, {999, "999 ms"}, {9000, "9 s"}, {4518, "4.6 s"},
+	    {720000, "12 min"}, {3 * CLOCK_DAY_MS + 4 * 3600000, "3 d 4 h"}, {-61000, "1 min 1 s"}};
 	char text[CLOCK_TEXT_MAX];
 	int64_t span_ms;
 

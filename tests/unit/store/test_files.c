@@ -7,15 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../../store/base64.h"
-#include "../../../store/clock.h"
-#include "../../../store/db.h"
-#include "../../../store/export.h"
-#include "../../../store/heads.h"
-#include "../../../store/import.h"
-#include "../../../store/json.h"
-#include "../../../store/options.h"
 #include "fixture.h"
+#include "store/base/base64.h"
+#include "store/base/clock.h"
+#include "store/base/options.h"
+#include "store/corpus/db.h"
+#include "store/corpus/heads.h"
+#include "store/exchange/export.h"
+#include "store/exchange/import.h"
+#include "store/record/json.h"
 
 /* ---- what the tests import ------------------------------------------------------------------ */
 

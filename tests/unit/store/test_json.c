@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "../../../store/json.h"
 #include "fixture.h"
+#include "store/record/json.h"
 
 #define HASH_A "0000000000000000000000000000000000000000000000000000000000000001"
 #define HASH_B "00000000000000000000000000000000000000000000000000000000000000ff"

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../../store/cache.h"
-#include "../../../store/clock.h"
-#include "../../../store/day_write.h"
-#include "../../../store/reminder.h"
-#include "../../../store/store_view.h"
-#include "../../../store/timeline_back.h"
-#include "../../../store/zstd_frame.h"
 #include "fixture.h"
+#include "store/base/clock.h"
+#include "store/base/reminder.h"
+#include "store/base/zstd_frame.h"
+#include "store/corpus/cache.h"
+#include "store/corpus/day_write.h"
+#include "store/corpus/store_view.h"
+#include "store/corpus/timeline_back.h"
 
 static void
 test_cache(void **state)

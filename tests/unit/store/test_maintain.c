@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../../store/export.h"
-#include "../../../store/keep.h"
-#include "../../../store/maintain.h"
-#include "../../../store/numbers.h"
-#include "../../../store/stage.h"
-#include "../../../store/store_view.h"
 #include "fixture.h"
+#include "store/corpus/keep.h"
+#include "store/corpus/numbers.h"
+#include "store/corpus/store_view.h"
+#include "store/exchange/export.h"
+#include "store/maintain/maintain.h"
+#include "store/maintain/stage.h"
 
 static unsigned said;
 

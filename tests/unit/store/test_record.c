@@ -1,9 +1,9 @@
 #include <string.h>
 
-#include "../../../store/day.h"
-#include "../../../store/journal.h"
-#include "../../../store/key.h"
 #include "fixture.h"
+#include "store/corpus/journal.h"
+#include "store/record/day.h"
+#include "store/record/key.h"
 
 static int
 sign(int v)

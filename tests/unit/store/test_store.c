@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../../store/clock.h"
-#include "../../../store/store_view.h"
 #include "fixture.h"
+#include "store/base/clock.h"
+#include "store/corpus/store_view.h"
 
 static void
 test_round_trip(void **state)

@@ -9,9 +9,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "../../../store/lines.h"
-#include "../../../store/mem.h"
-#include "../../../store/stream.h"
+#include "store/base/lines.h"
+#include "store/base/mem.h"
+#include "store/base/stream.h"
 
 /* 200,000 octets that compress, but not to nothing. */
 static void

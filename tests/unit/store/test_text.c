@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../../store/base64.h"
-#include "../../../store/host.h"
-#include "../../../store/lines.h"
-#include "../../../store/text.h"
 #include "fixture.h"
+#include "store/base/base64.h"
+#include "store/base/lines.h"
+#include "store/base/text.h"
+#include "store/record/host.h"
 
 static void
 test_buf(void **state)

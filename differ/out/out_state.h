@@ -1,0 +1,24 @@
+/*
+ * out_state: what `mxdiff show` says to people: a table of states, and one of what addresses do
+ * without SNI or with an unknown name. Rows are gathered first, so that columns can be aligned.
+ */
+#ifndef MX509_OUT_STATE_H
+#define MX509_OUT_STATE_H
+
+#include "differ/time/fallback.h"
+#include "out_table.h"
+
+struct out_states {
+	struct out_table states, fallbacks;
+	struct out_style style;
+};
+
+void out_states_init(struct out_states *out, const struct out_style *style);
+/* As of model_state(). */
+int out_states_add(struct out_states *out, struct changes *changes, const struct series *series,
+    const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
+    const struct fallback *fallback, struct err *err);
+void out_states_print(struct buf *text, const struct out_states *out);
+void out_states_finish(struct out_states *out);
+
+#endif

@@ -1,0 +1,96 @@
+#include "mxstore_work.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/base/text.h"
+
+static void
+say(void *ctx, const char *line)
+{
+	struct mxstore_work *w = ctx;
+	struct buf shown = {0};
+
+	progress_finish(&w->progress);
+	text_escape(&shown, line, strlen(line));
+	fprintf(stderr, "mxstore: %s\n", buf_text(&shown));
+	buf_finish(&shown);
+}
+
+static bool
+tick(void *ctx, uint64_t done, uint64_t all)
+{
+	struct mxstore_work *w = ctx;
+
+	if (all > 0)
+		progress_show(&w->progress, "%llu of %llu records %s", (unsigned long long)done,
+		    (unsigned long long)all, w->verb);
+	else
+		progress_show(&w->progress, "%llu records %s", (unsigned long long)done, w->verb);
+	return options_interrupted();
+}
+
+void
+mxstore_work_init(struct mxstore_work *w, const struct options *o, const char *verb)
+{
+	*w = (struct mxstore_work){.verb = verb, .hooks = {.say = say, .tick = tick, .ctx = w}};
+	progress_init(&w->progress, o->quiet);
+}
+
+int
+mxstore_work_status(struct mxstore_work *w, int rc, const struct err *err)
+{
+	progress_finish(&w->progress);
+	if (rc >= 0)
+		return EXIT_DONE;
+	options_trouble(MXSTORE, err);
+	return rc == ERR_INPUT && options_interrupted() ? EXIT_MISSING : EXIT_TROUBLE;
+}
+
+static int
+wait_for(pid_t child)
+{
+	struct err err = {0};
+	int status;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		if (options_interrupted())
+			kill(child, SIGTERM);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (options_interrupted()) {
+		err_set(&err, ERR_INPUT, "interrupted: the work is not complete");
+		options_trouble(MXSTORE, &err);
+		return EXIT_MISSING;
+	}
+	err_set(&err, ERR_DAMAGED,
+	    "damaged: the pages of the corpus lead astray, it cannot be read further (%s); "
+	    "keep a copy of it before anything else",
+	    strsignal(WTERMSIG(status)));
+	return options_trouble(MXSTORE, &err);
+}
+
+/* A group of its own: what a terminal sends reaches this process alone, which hands it on once. */
+int
+mxstore_work_apart(int (*work)(void *ctx), void *ctx)
+{
+	pid_t parent = getpid(), child;
+
+	fflush(stdout);
+	child = fork();
+	if (child > 0)
+		return wait_for(child);
+	if (child < 0)
+		return work(ctx);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGSEGV, SIG_DFL); /* the parent tells */
+	if (getppid() != parent)
+		_exit(EXIT_TROUBLE);
+	exit(options_finish(MXSTORE, work(ctx)));
+}

@@ -333,27 +333,55 @@ compare(size_t about)
 	workload_finish(&w);
 }
 
-static double
-grow(size_t about)
-{
-	struct workload w = {0};
-	struct store *store = open_store();
-	struct cost cost;
-	double grown, less;
+struct growth {
+	size_t n, series_n;
+	double store_us, bare_us;
+};
 
-	workload_init(&w, about);
-	less = making_up(&w);
-	cost = write_store(store, &w, 10000, less);
-	grown = file_octets(dir);
-	printf("\n%zu observations of %zu series: %.2f us of CPU each, %.0f thousand a second\n",
-	    w.n, w.series_n, cost.cpu_us, cost.kilo_a_second);
-	printf("octets each: %.1f on the disk (aim: 64), %.1f rewritten (aim: 32)\n",
-	    grown / (double)w.n, rewritten_octets(store) / (double)w.n);
-	read_store(store, &w);
+/* Of so many observations the cost of each, through the store and with the bare engine. */
+static struct growth
+grow(struct workload *w, bool look)
+{
+	struct store *store;
+	struct cost cost;
+	struct growth growth = {w->n, w->series_n, 0, 0};
+	double grown, less = making_up(w);
+
+	growth.bare_us = write_peer(&peer_lmdb, w, 10000, less).cpu_us;
+	store = open_store();
+	cost = write_store(store, w, 10000, less);
+	growth.store_us = cost.cpu_us;
+	if (look) {
+		grown = file_octets(dir);
+		printf("\n%zu observations of %zu series: %.2f us of CPU each, %.0f thousand a "
+		       "second\n",
+		    w->n, w->series_n, cost.cpu_us, cost.kilo_a_second);
+		printf("octets each: %.1f on the disk (aim: 64), %.1f rewritten (aim: 32)\n",
+		    grown / (double)w->n, rewritten_octets(store) / (double)w->n);
+		read_store(store, w);
+	}
 	fflush(stdout);
 	store_close(store);
-	workload_finish(&w);
-	return cost.cpu_us;
+	workload_finish(w);
+	return growth;
+}
+
+static void
+draw(const char *what, const struct growth *growth, size_t n)
+{
+	printf("\ncost an observation, growing by %s (aim: the last at most 1.5 times the first)\n",
+	    what);
+	for (size_t i = 0; i < n; i++) {
+		double times = growth[i].store_us / growth[0].store_us;
+
+		printf("  %9zu of %6zu series  %5.2f us  %4.2f   bare LMDB %5.2f us  %4.2f  ",
+		    growth[i].n, growth[i].series_n, growth[i].store_us, times, growth[i].bare_us,
+		    growth[i].bare_us / growth[0].bare_us);
+		for (int k = 0; k < (int)(times * 20); k++)
+			putchar('#');
+		putchar('\n');
+	}
+	fflush(stdout);
 }
 
 int
@@ -361,7 +389,8 @@ main(int argc, char **argv)
 {
 	const char *tmp = getenv("TMPDIR"), *sizes = getenv("MX509_BENCH_OBSERVATIONS");
 	size_t size[SIZES_MOST] = {1000000, 4000000}, n = 2;
-	double cost[SIZES_MOST];
+	struct growth wide[SIZES_MOST], deep[SIZES_MOST];
+	struct workload w;
 
 	if (argc > 1 || (sizes != NULL && *sizes != '\0'))
 		n = 0;
@@ -373,16 +402,20 @@ main(int argc, char **argv)
 	snprintf(
 	    dir, sizeof(dir), "%s/mx509-bench-%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
 	compare(size[0]);
-	for (size_t i = 0; i < n; i++)
-		cost[i] = grow(size[i]);
-	ask_cold();
-	printf("\ncost an observation, growing (aim: the last at most 1.5 times the first)\n");
 	for (size_t i = 0; i < n; i++) {
-		printf("  %9zu  %5.2f us  %4.2f  ", size[i], cost[i], cost[i] / cost[0]);
-		for (int k = 0; k < (int)(cost[i] / cost[0] * 30); k++)
-			putchar('#');
-		putchar('\n');
+		w = (struct workload){0};
+		workload_init(&w, size[i]);
+		wide[i] = grow(&w, true);
 	}
+	for (size_t i = 0; i < n; i++) {
+		w = (struct workload){0};
+		workload_init_hosts(
+		    &w, wide[0].series_n / WORKLOAD_SERIES, size[i] / wide[0].series_n);
+		deep[i] = grow(&w, false);
+	}
+	ask_cold();
+	draw("series, for 30 days", wide, n);
+	draw("days, of the same series", deep, n);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return 0;
 }

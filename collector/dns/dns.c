@@ -1,22 +1,17 @@
 #include "dns.h"
 
 #include <arpa/nameser.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unbound.h>
 
 #include "collector/limits.h"
 #include "dns_cache.h"
 #include "rdata.h"
+#include "resolver.h"
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/record/host.h"
-
-#define IANA_ANCHOR "/usr/share/dns/root.key"
-#define RESOLV_CONF "/etc/resolv.conf"
 
 /* Whether answers can be validated: found out by asking for the keys of the anchor's owner, once
  * validating, and if that fails once more without, to see what the resolver hands on. */
@@ -28,23 +23,16 @@ enum trust {
 	TRUST_STRIPPED,
 };
 
-/* One libunbound context and its place in the loop. */
-struct context {
-	struct ub_ctx *ub;
-	struct loop_watch *watch;
-};
-
 struct dns {
 	struct loop *loop;
-	struct context validating, plain;
+	struct resolver_config config;
+	struct resolver *validating, *plain;
 	struct loop_timer *timer;
 	struct dns_cache cache;
 	enum trust trust;
 	int64_t check_ms; /* when the check under way was begun */
-	int check_id;
-	char anchor_owner[LIMIT_NAME + 2];
-	char *anchor, *resolver; /* resolver: in libunbound's form; NULL: see recursive */
-	bool recursive, stopped, slow_told;
+	struct resolver_question check_question;
+	bool stopped, slow_told;
 	int64_t wait_ms;
 	unsigned queries;
 	dns_record_fn *record;
@@ -54,211 +42,26 @@ struct dns {
 
 /* ---- setting up ---------------------------------------------------------------------------- */
 
-static bool
-has_word(const char *line, const char *word)
-{
-	size_t len = strlen(word);
-	const char *at = line;
-
-	while ((at = strcasestr(at, word)) != NULL) {
-		if (at > line && strchr(" \t", at[-1]) != NULL && strchr(" \t", at[len]) != NULL)
-			return true;
-		at += len;
-	}
-	return false;
-}
-
-/* The owner of a zone file's first DS or DNSKEY record, or ERR_INPUT. */
-static int
-read_anchor_owner(struct dns *dns, struct err *err)
-{
-	char *line = NULL, owner[LIMIT_NAME + 3];
-	bool found = false;
-	size_t cap = 0;
-	FILE *file;
-	int rc = 0;
-
-	if ((file = fopen(dns->anchor, "re")) == NULL)
-		return err_system(err, errno,
-		    "cannot open the trust anchor %s (install dns-root-data, or name one with "
-		    "--trust-anchor)",
-		    dns->anchor);
-	while (!found && getline(&line, &cap, file) >= 0) {
-		found = sscanf(line, "%255[^ \t\r\n;]", owner) == 1 &&
-			(has_word(line, "DNSKEY") || has_word(line, "DS"));
-	}
-	if (found && strcmp(owner, ".") == 0)
-		strcpy(dns->anchor_owner, ".");
-	else if (!found || host_normalise(owner, dns->anchor_owner, NULL) != 0)
-		rc = err_set(err, ERR_INPUT,
-		    "the trust anchor %s has no DS or DNSKEY record in zone file form",
-		    dns->anchor);
-	free(line);
-	fclose(file);
-	return rc;
-}
-
-/* "192.0.2.1", "192.0.2.1@5353", "192.0.2.1:5353", "::1@5353", "[::1]:5353": to what
- * ub_ctx_set_fwd() reads. */
-static int
-parse_resolver(struct dns *dns, const char *text, struct err *err)
-{
-	char address[IP_TEXT_MAX + 2] = "";
-	const char *given = text, *port = "53", *end;
-	unsigned long number;
-	struct ip ip;
-	char *rest;
-
-	if (*text == '[' && (end = strchr(text, ']')) != NULL)
-		text++;
-	else if ((end = strchr(text, '@')) == NULL && strchr(text, '.') != NULL)
-		end = strchr(text, ':');
-	if (end == NULL)
-		end = text + strlen(text);
-	if ((size_t)(end - text) < sizeof(address))
-		memcpy(address, text, (size_t)(end - text));
-	end += *end == ']';
-	if (*end == '@' || *end == ':')
-		port = end + 1;
-	number = strtoul(port, &rest, 10);
-	if (!ip_parse(&ip, address) || *port < '0' || *port > '9' || *rest != '\0' || number < 1 ||
-	    number > 65535 || (*end != '\0' && *end != '@' && *end != ':'))
-		return err_set(err, ERR_INPUT,
-		    "--resolver \"%s\": must be ADDRESS or ADDRESS@PORT, such as 127.0.0.1@5353",
-		    given);
-	if (asprintf(&dns->resolver, "%s@%lu", address, number) < 0)
-		dns->resolver = NULL;
-	return 0;
-}
-
-static bool
-set_options(struct ub_ctx *ub, bool validate)
-{
-	static const char *const options[][2] = {
-	    {"do-not-query-localhost:", "no"}, /* a resolver may well be on this machine */
-	    {"outgoing-range:", "4096"},
-	    {"num-queries-per-thread:", "2048"},
-	    {"msg-cache-size:", "16m"},
-	    {"rrset-cache-size:", "32m"},
-	    {"trust-anchor-signaling:", "no"},
-	    {"use-syslog:", "no"},
-	};
-	bool good = validate || ub_ctx_set_option(ub, "module-config:", "iterator") == 0;
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		good &= ub_ctx_set_option(ub, options[i][0], options[i][1]) == 0;
-	return good;
-}
-
-/* libunbound answers some special-use names by itself (RFC 6761); what stands in a zone of the
- * resolver that we were given counts more. */
-static bool
-ask_for_special_zones(struct ub_ctx *ub)
-{
-	static const char *const zones[] = {"test.", "invalid.", "home.arpa."};
-	bool good = true;
-
-	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
-		good &= ub_ctx_zone_add(ub, zones[i], "nodefault") == 0;
-	return good;
-}
-
-static void
-on_readable(void *ctx, unsigned events)
-{
-	struct context *context = ctx;
-
-	(void)events;
-	ub_process(context->ub);
-}
-
-static int
-configure(struct dns *dns, struct ub_ctx *ub, bool validate, struct err *err)
-{
-	int rc = 0;
-
-	if (!set_options(ub, validate) || ub_ctx_async(ub, 1) != 0)
-		return err_set(err, ERR_SYSTEM, "cannot set up libunbound");
-	if (validate && (rc = ub_ctx_add_ta_file(ub, dns->anchor)) != 0)
-		return err_set(err, ERR_INPUT, "the trust anchor %s cannot be used: %s",
-		    dns->anchor, ub_strerror(rc));
-	if (dns->resolver != NULL)
-		rc = ub_ctx_set_fwd(ub, dns->resolver);
-	else if (!dns->recursive && (rc = ub_ctx_resolvconf(ub, RESOLV_CONF)) != 0)
-		return err_set(err, ERR_INPUT,
-		    "%s cannot be read: name a resolver with --resolver, or use --recursive",
-		    RESOLV_CONF);
-	if (rc != 0)
-		return err_set(err, ERR_INPUT, "--resolver %s: %s", dns->resolver, ub_strerror(rc));
-	/* This completes the set-up: what cannot be read is found now. */
-	if (!ask_for_special_zones(ub))
-		return err_set(err, ERR_INPUT,
-		    "the trust anchor %s cannot be used: its records are not well-formed",
-		    dns->anchor);
-	return 0;
-}
-
-static void
-close_context(struct context *context)
-{
-	loop_watch_destroy(context->watch);
-	if (context->ub != NULL)
-		ub_ctx_delete(context->ub);
-	*context = (struct context){0};
-}
-
-/* All of it, or nothing. */
-static int
-open_context(struct dns *dns, struct context *context, bool validate, struct err *err)
-{
-	int rc;
-
-	context->ub = ub_ctx_create();
-	if (context->ub == NULL)
-		return err_set(err, ERR_SYSTEM, "cannot set up libunbound");
-	ub_ctx_debugout(context->ub, NULL); /* what it would print stands in our own errors */
-	rc = configure(dns, context->ub, validate, err);
-	if (rc == 0) {
-		context->watch =
-		    loop_watch_create(dns->loop, ub_fd(context->ub), on_readable, context, err);
-		rc = context->watch != NULL ? 0 : err->code;
-	}
-	if (rc != 0)
-		close_context(context);
-	return rc;
-}
-
-static int
-open_validating(struct dns *dns, struct err *err)
-{
-	int rc = read_anchor_owner(dns, err);
-
-	return rc == 0 ? open_context(dns, &dns->validating, true, err) : rc;
-}
-
 static void on_timer(void *ctx);
 
 int
 dns_create(struct dns **out, struct loop *loop, const struct dns_options *options, struct err *err)
 {
 	struct dns *dns = mem_zero(1, sizeof(*dns));
-	int rc = 0;
+	int rc;
 
 	*out = NULL;
 	dns->loop = loop;
-	dns->recursive = options->recursive;
 	dns->wait_ms = options->wait_ms > 0 ? options->wait_ms : LIMIT_DNS_WAIT_MS;
 	dns->queries = options->queries > 0 ? options->queries : LIMIT_DNS_QUERIES;
-	dns->anchor =
-	    mem_strdup(options->trust_anchor != NULL ? options->trust_anchor : IANA_ANCHOR);
 	dns_cache_init(&dns->cache);
 	dns->timer = loop_timer_create(loop, on_timer, dns);
-	if (options->resolver != NULL)
-		rc = parse_resolver(dns, options->resolver, err);
+	rc = resolver_config_init(
+	    &dns->config, options->resolver, options->recursive, options->trust_anchor, err);
 	/* What the user named is tried now. The system's own files may well be missing where no
 	 * name is asked for. */
 	if (rc == 0 && options->trust_anchor != NULL)
-		rc = open_validating(dns, err);
+		rc = resolver_create(&dns->validating, loop, &dns->config, true, err);
 	if (rc != 0) {
 		dns_destroy(dns);
 		return rc;
@@ -272,12 +75,11 @@ dns_destroy(struct dns *dns)
 {
 	if (dns == NULL)
 		return;
-	close_context(&dns->validating);
-	close_context(&dns->plain);
+	resolver_destroy(dns->validating);
+	resolver_destroy(dns->plain);
+	resolver_config_finish(&dns->config);
 	loop_timer_destroy(dns->timer);
 	dns_cache_finish(&dns->cache);
-	free(dns->anchor);
-	free(dns->resolver);
 	free(dns);
 }
 
@@ -302,17 +104,17 @@ rcode_name(int rcode)
 }
 
 static void
-fill(struct dns *dns, struct dns_entry *entry, const struct ub_result *r)
+fill(struct dns *dns, struct dns_entry *entry, const struct resolver_answer *r)
 {
 	struct dns_answer *answer = &entry->result.answer;
 	char **records = NULL;
 	struct buf text = {0};
-	size_t n = 0, total = 0;
+	size_t n = 0, total = r->records_n < LIMIT_DNS_RECORDS ? r->records_n : LIMIT_DNS_RECORDS;
 
 	answer->time_ms = clock_now_ms();
 	answer->rcode = rcode_name(r->rcode);
-	answer->ttl_s = r->ttl > 0 && !r->bogus ? (uint32_t)r->ttl : 0;
-	entry->result.nxdomain = r->nxdomain != 0;
+	answer->ttl_s = r->ttl_s;
+	entry->result.nxdomain = r->nxdomain;
 	if (r->bogus)
 		answer->status = DNS_BOGUS;
 	else if (r->rcode != ns_r_noerror && r->rcode != ns_r_nxdomain)
@@ -321,13 +123,11 @@ fill(struct dns *dns, struct dns_entry *entry, const struct ub_result *r)
 		answer->status = DNS_UNVALIDATED;
 	else
 		answer->status = r->secure ? DNS_SECURE : DNS_INSECURE;
-	while (r->havedata && !r->bogus && r->data[total] != NULL && total < LIMIT_DNS_RECORDS)
-		total++;
 	if (total > 0)
 		records = mem_zero(total, sizeof(*records));
 	for (size_t i = 0; i < total; i++) {
 		buf_clear(&text);
-		rdata_text(&text, entry->result.rrtype, r->data[i], (size_t)r->len[i]);
+		rdata_text(&text, entry->result.rrtype, r->records[i], (size_t)r->lens[i]);
 		if (text.len <= LIMIT_DNS_RECORD)
 			records[n++] = mem_strdup(buf_text(&text));
 	}
@@ -391,13 +191,13 @@ note_cname(struct dns *dns, const struct dns_answer *of, const ns_msg *message, 
 }
 
 static void
-note_cnames(struct dns *dns, const struct dns_answer *of, const struct ub_result *r)
+note_cnames(struct dns *dns, const struct dns_answer *of, const struct resolver_answer *r)
 {
 	ns_msg message;
 	ns_rr rr;
 
-	if (r->bogus || r->answer_packet == NULL ||
-	    ns_initparse(r->answer_packet, r->answer_len, &message) != 0)
+	if (r->bogus || r->packet == NULL ||
+	    ns_initparse(r->packet, (int)r->packet_len, &message) != 0)
 		return;
 	for (int i = 0; i < ns_msg_count(message, ns_s_an) && i < LIMIT_DNS_RECORDS; i++)
 		if (ns_parserr(&message, ns_s_an, i, &rr) == 0 && ns_rr_type(rr) == ns_t_cname)
@@ -405,18 +205,17 @@ note_cnames(struct dns *dns, const struct dns_answer *of, const struct ub_result
 }
 
 static void
-on_answer(void *ctx, int code, struct ub_result *r)
+on_answer(void *ctx, const struct resolver_answer *r)
 {
 	struct dns_entry *entry = ctx;
 	struct dns *dns = entry->dns;
 
-	if (code == 0 && r != NULL) {
+	if (r != NULL) {
 		fill(dns, entry, r);
 		note_cnames(dns, &entry->result.answer, r);
 	} else {
 		fill_failure(entry);
 	}
-	ub_resolve_free(r);
 	deliver(dns, entry);
 }
 
@@ -431,12 +230,15 @@ fail_soon(struct dns *dns, struct dns_entry *entry)
 	loop_timer_set(dns->timer, 0);
 }
 
+static struct resolver *
+resolver_in_use(struct dns *dns)
+{
+	return dns->trust == TRUST_STRIPPED ? dns->plain : dns->validating;
+}
+
 static void
 ask(struct dns *dns, struct dns_entry *entry)
 {
-	struct context *context = dns->trust == TRUST_STRIPPED ? &dns->plain : &dns->validating;
-	int rc;
-
 	if (dns->stopped) {
 		fail_soon(dns, entry);
 		return;
@@ -444,13 +246,12 @@ ask(struct dns *dns, struct dns_entry *entry)
 	entry->dns = dns;
 	entry->asked_ms = clock_monotonic_ms();
 	dns_cache_move(&dns->cache, entry, DNS_ENTRY_ASKED);
-	rc = ub_resolve_async(context->ub, entry->name, entry->result.rrtype, ns_c_in, entry,
-	    on_answer, &entry->async_id);
-	if (rc != 0) {
+	entry->question = (struct resolver_question){.fn = on_answer, .ctx = entry};
+	if (!resolver_ask(
+		resolver_in_use(dns), &entry->question, entry->name, entry->result.rrtype)) {
 		fail_soon(dns, entry);
 		return;
 	}
-	loop_watch_set(context->watch, LOOP_READ);
 	if (!loop_timer_is_set(dns->timer))
 		loop_timer_set(dns->timer, dns->wait_ms / 10);
 }
@@ -478,16 +279,16 @@ ask_queued(struct dns *dns)
 static const char *
 who(const struct dns *dns)
 {
-	return dns->resolver != NULL ? dns->resolver
-	       : dns->recursive	     ? "the way to the root's servers"
-				     : "the resolver of " RESOLV_CONF;
+	return dns->config.upstream != NULL ? dns->config.upstream
+	       : dns->config.recursive	    ? "the way to the root's servers"
+					    : "the resolver of " RESOLVER_SYSTEM;
 }
 
 static const char *
 remedy(const struct dns *dns)
 {
-	return dns->recursive ? "name a resolver with --resolver"
-			      : "name another with --resolver, or use --recursive";
+	return dns->config.recursive ? "name a resolver with --resolver"
+				     : "name another with --resolver, or use --recursive";
 }
 
 /* Nobody should have to wait for the end of the check to learn why nothing happens. */
@@ -518,7 +319,7 @@ tell(struct dns *dns, bool answers)
 		    "%s does not answer for the keys of \"%s\", so names are not validated, if "
 		    "they "
 		    "are found at all: %s",
-		    who(dns), dns->anchor_owner, remedy(dns));
+		    who(dns), dns->config.anchor_owner, remedy(dns));
 	if (dns->notice != NULL)
 		dns->notice(dns->ctx, line);
 }
@@ -528,19 +329,21 @@ static void
 decide(struct dns *dns, enum trust trust)
 {
 	dns->trust = trust;
-	if (trust == TRUST_STRIPPED)
-		close_context(&dns->validating);
+	if (trust == TRUST_STRIPPED) {
+		resolver_destroy(dns->validating);
+		dns->validating = NULL;
+	}
 	ask_queued(dns);
 }
 
 /* Whether the answer to the plain question has signatures. */
 static bool
-has_signature(const struct ub_result *r)
+has_signature(const struct resolver_answer *r)
 {
 	ns_msg message;
 	ns_rr rr;
 
-	if (ns_initparse(r->answer_packet, r->answer_len, &message) != 0)
+	if (ns_initparse(r->packet, (int)r->packet_len, &message) != 0)
 		return false;
 	for (int i = 0; i < ns_msg_count(message, ns_s_an); i++)
 		if (ns_parserr(&message, ns_s_an, i, &rr) == 0 && ns_rr_type(rr) == ns_t_rrsig)
@@ -549,29 +352,26 @@ has_signature(const struct ub_result *r)
 }
 
 static void
-on_look(void *ctx, int code, struct ub_result *r)
+on_look(void *ctx, const struct resolver_answer *r)
 {
 	struct dns *dns = ctx;
 
-	if (dns->stopped) {
-		ub_resolve_free(r);
+	if (dns->stopped)
 		return;
-	}
-	if (code == 0 && r != NULL && r->havedata && has_signature(r)) {
+	if (r != NULL && r->records_n > 0 && has_signature(r)) {
 		char line[512];
 
 		snprintf(line, sizeof(line),
 		    "the keys of \"%s\" that the resolver gives do not fit the trust anchor %s: "
 		    "names will be bogus; name another with --trust-anchor",
-		    dns->anchor_owner, dns->anchor);
+		    dns->config.anchor_owner, dns->config.anchor);
 		if (dns->notice != NULL)
 			dns->notice(dns->ctx, line);
 		decide(dns, TRUST_VALIDATED);
 	} else {
-		tell(dns, code == 0 && r != NULL && r->rcode != ns_r_servfail);
+		tell(dns, r != NULL && r->rcode != ns_r_servfail);
 		decide(dns, TRUST_STRIPPED);
 	}
-	ub_resolve_free(r);
 }
 
 static void
@@ -580,27 +380,25 @@ look(struct dns *dns)
 	struct err err = {0};
 
 	dns->trust = TRUST_LOOKING;
-	if (open_context(dns, &dns->plain, false, &err) != 0 ||
-	    ub_resolve_async(dns->plain.ub, dns->anchor_owner, RDATA_DNSKEY, ns_c_in, dns, on_look,
-		&dns->check_id) != 0) {
+	dns->check_question = (struct resolver_question){.fn = on_look, .ctx = dns};
+	if (resolver_create(&dns->plain, dns->loop, &dns->config, false, &err) != 0 ||
+	    !resolver_ask(
+		dns->plain, &dns->check_question, dns->config.anchor_owner, RDATA_DNSKEY)) {
 		if (dns->notice != NULL)
 			dns->notice(dns->ctx, err.code != 0 ? err.text : "libunbound fails");
 		decide(dns, TRUST_VALIDATED);
-		return;
 	}
-	loop_watch_set(dns->plain.watch, LOOP_READ);
 }
 
 static void
-on_check(void *ctx, int code, struct ub_result *r)
+on_check(void *ctx, const struct resolver_answer *r)
 {
 	struct dns *dns = ctx;
 
-	if (code == 0 && r != NULL && r->secure && !dns->stopped)
+	if (r != NULL && r->secure && !dns->stopped)
 		decide(dns, TRUST_VALIDATED);
 	else if (!dns->stopped)
 		look(dns);
-	ub_resolve_free(r);
 }
 
 static void
@@ -608,11 +406,11 @@ check(struct dns *dns)
 {
 	struct err err = {0};
 
-	if (dns->validating.ub == NULL && open_validating(dns, &err) != 0) {
+	if (dns->validating == NULL &&
+	    resolver_create(&dns->validating, dns->loop, &dns->config, true, &err) != 0) {
 		/* No name can be looked up in this run. */
 		if (dns->notice != NULL)
 			dns->notice(dns->ctx, err.text);
-		close_context(&dns->validating);
 		dns->stopped = true;
 		dns->record = NULL;
 		return;
@@ -620,11 +418,10 @@ check(struct dns *dns)
 	dns->trust = TRUST_CHECKING;
 	dns->check_ms = clock_monotonic_ms();
 	loop_timer_set(dns->timer, dns->wait_ms / 10);
-	if (ub_resolve_async(dns->validating.ub, dns->anchor_owner, RDATA_DNSKEY, ns_c_in, dns,
-		on_check, &dns->check_id) != 0)
+	dns->check_question = (struct resolver_question){.fn = on_check, .ctx = dns};
+	if (!resolver_ask(
+		dns->validating, &dns->check_question, dns->config.anchor_owner, RDATA_DNSKEY))
 		look(dns);
-	else
-		loop_watch_set(dns->validating.watch, LOOP_READ);
 }
 
 /* ---- the clock ----------------------------------------------------------------------------- */
@@ -635,11 +432,11 @@ give_up_check(struct dns *dns)
 	struct err err = {0};
 
 	if (dns->trust == TRUST_CHECKING)
-		open_context(dns, &dns->plain, false, &err);
+		resolver_create(&dns->plain, dns->loop, &dns->config, false, &err);
 	else
-		ub_cancel(dns->plain.ub, dns->check_id);
+		resolver_cancel(dns->plain, &dns->check_question);
 	tell(dns, false);
-	decide(dns, dns->plain.ub != NULL ? TRUST_STRIPPED : TRUST_VALIDATED);
+	decide(dns, dns->plain != NULL ? TRUST_STRIPPED : TRUST_VALIDATED);
 }
 
 static void
@@ -661,8 +458,7 @@ on_timer(void *ctx)
 	while (asked->first != NULL && now - asked->first->asked_ms >= dns->wait_ms) {
 		struct dns_entry *entry = asked->first;
 
-		ub_cancel(dns->trust == TRUST_STRIPPED ? dns->plain.ub : dns->validating.ub,
-		    entry->async_id);
+		resolver_cancel(resolver_in_use(dns), &entry->question);
 		fill_failure(entry);
 		deliver(dns, entry);
 	}
@@ -677,7 +473,7 @@ void
 dns_stop(struct dns *dns)
 {
 	static const enum dns_entry_state states[] = {DNS_ENTRY_QUEUED, DNS_ENTRY_ASKED};
-	struct ub_ctx *ub = dns->trust == TRUST_STRIPPED ? dns->plain.ub : dns->validating.ub;
+	struct resolver *resolver = resolver_in_use(dns);
 
 	if (dns->stopped)
 		return;
@@ -689,7 +485,7 @@ dns_stop(struct dns *dns)
 
 		while ((entry = dns->cache.lists[states[i]].first) != NULL) {
 			if (states[i] == DNS_ENTRY_ASKED)
-				ub_cancel(ub, entry->async_id);
+				resolver_cancel(resolver, &entry->question);
 			fail_soon(dns, entry);
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * dns: names looked up asynchronously and validated (RFC 4035), each once a run. The only user of
- * libunbound; there is no other resolver here, and no getaddrinfo.
+ * dns: names looked up asynchronously and validated (RFC 4035), each once a run, by what
+ * resolver.h finds out.
  *
  * Before the first question goes one for the keys of the trust anchor's owner. A resolver that does
  * not hand DNSSEC on makes every answer DNS_UNVALIDATED: names still resolve, and dns_notice() has

@@ -6,6 +6,7 @@
 #define MX509_DNS_CACHE_H
 
 #include "dns.h"
+#include "resolver.h"
 
 struct dns_waiter {
 	struct dns_waiter *next;
@@ -26,7 +27,7 @@ struct dns_entry {
 	struct dns *dns;
 	enum dns_entry_state state;
 	bool pinned; /* its answer is being told, and must stay */
-	int async_id;
+	struct resolver_question question;
 	int64_t asked_ms; /* monotonic */
 	struct dns_waiter *waiters;
 	struct dns_result result; /* owns the answer's texts, by answer.owned */

@@ -6,18 +6,12 @@
 
 #include "collector/limits.h"
 #include "collector/probe/address.h"
-#include "recent.h"
+#include "known.h"
 #include "shuffle.h"
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 
 #define PROGRESS_MS 200
-
-/* What is remembered of an address: the next hops that it was asked for, and these. */
-#define ADDRESS_DEAD (UINT32_C(1) << 31)      /* a connection to it timed out */
-#define ADDRESS_UNWELCOME (UINT32_C(1) << 30) /* 4yz, LIMIT_BACK_OFFS times in a row */
-#define ADDRESS_REFUSED (UINT32_C(1) << 29)   /* must not be dialled, and that was said */
-#define ADDRESS_NEXTHOPS (ADDRESS_REFUSED - 1)
 
 struct schedule {
 	struct schedule_settings settings;
@@ -26,7 +20,7 @@ struct schedule {
 	struct shuffle *shuffle;
 	struct pace *pace;
 	struct crew *crew;
-	struct recent *targets, *hosts, *places, *addresses; /* places: hosts at addresses */
+	struct known *known;
 	size_t lookups;
 	struct loop_timer *wake, *progress;
 	bool ended, waits, stopping, pumping, finished;
@@ -58,10 +52,10 @@ go_on(struct schedule *s, struct visit *visit)
 static void
 leave_alone(struct schedule *s, struct visit *visit, uint32_t why)
 {
-	uint64_t *count = why == ADDRESS_DEAD ? &s->counts.dead : &s->counts.unwelcome;
+	uint64_t *count = why == KNOWN_DEAD ? &s->counts.dead : &s->counts.unwelcome;
 	struct pace_item *item;
 
-	*recent_at(s->addresses, &visit->item.address, sizeof(visit->item.address), NULL) |= why;
+	known_mark(s->known, &visit->item.address, why);
 	while ((item = pace_drop(s->pace, &visit->item.address)) != NULL) {
 		*count += visit_left((struct visit *)item);
 		free(item);
@@ -117,9 +111,9 @@ on_job_done(void *ctx, struct crew_job *job)
 		s->counts.left += visit_left(visit);
 		free(visit);
 	} else if (!job->local && job->outcome == OUTCOME_CONNECTION_TIMEOUT) {
-		leave_alone(s, visit, ADDRESS_DEAD);
+		leave_alone(s, visit, KNOWN_DEAD);
 	} else if (!welcome) {
-		leave_alone(s, visit, ADDRESS_UNWELCOME);
+		leave_alone(s, visit, KNOWN_UNWELCOME);
 	} else {
 		go_on(s, visit);
 	}
@@ -146,28 +140,15 @@ static unsigned
 new_parts(
     struct schedule *s, const char *host, const struct ip *address, uint16_t port, bool has_nexthop)
 {
-	uint32_t *known;
-	unsigned parts = 0;
-	struct buf key = {0};
-	bool fresh;
+	unsigned parts = known_add_place(s->known, host, address, port) ? VISIT_HOST : 0;
 
-	buf_append(&key, address, sizeof(*address));
-	buf_append_u16be(&key, port);
-	buf_append_text(&key, host);
-	if (recent_add(s->places, key.data, key.len))
-		parts |= VISIT_HOST;
-	buf_finish(&key);
-	known = recent_at(s->addresses, address, sizeof(*address), &fresh);
-	s->counts.addresses += fresh;
+	s->counts.addresses += known_add_address(s->known, address);
 	if (!has_nexthop)
 		return parts;
-	if (s->settings.nexthops_most > 0 &&
-	    (*known & ADDRESS_NEXTHOPS) >= s->settings.nexthops_most) {
-		s->counts.nexthops++;
-		return parts;
-	}
-	++*known;
-	return parts | VISIT_NEXTHOP;
+	if (known_add_nexthop(s->known, address, s->settings.nexthops_most))
+		return parts | VISIT_NEXTHOP;
+	s->counts.nexthops++;
+	return parts;
 }
 
 static bool
@@ -188,13 +169,13 @@ queue(struct schedule *s, const char *domain, const char *host, const struct ip 
 	bool has_nexthop = domain != NULL && strcmp(domain, host) != 0 && plan_has_nexthop(plan);
 	unsigned parts = new_parts(s, host, address, port, has_nexthop);
 	struct visit *visit = visit_create(plan, parts, domain, host, address, port, dns_ms);
-	uint32_t known = *recent_at(s->addresses, address, sizeof(*address), NULL);
+	uint32_t known = known_mark(s->known, address, 0);
 
 	if (visit == NULL)
 		return;
 	s->counts.done_before += visit_strike_out(visit, resume_has, s->settings.resume);
-	if ((known & (ADDRESS_DEAD | ADDRESS_UNWELCOME)) != 0) {
-		*((known & ADDRESS_DEAD) != 0 ? &s->counts.dead : &s->counts.unwelcome) +=
+	if ((known & (KNOWN_DEAD | KNOWN_UNWELCOME)) != 0) {
+		*((known & KNOWN_DEAD) != 0 ? &s->counts.dead : &s->counts.unwelcome) +=
 		    visit_left(visit);
 		free(visit);
 		return;
@@ -208,7 +189,6 @@ may_dial(struct schedule *s, const char *host, const struct ip *address)
 {
 	const char *why = s->settings.allow_private ? NULL : address_refusal(address);
 	char text[IP_TEXT_MAX], line[LIMIT_NAME + 160];
-	uint32_t *known;
 
 	if (blocklist_has_address(s->settings.blocklist, address)) {
 		s->counts.blocked++;
@@ -217,14 +197,12 @@ may_dial(struct schedule *s, const char *host, const struct ip *address)
 	if (why == NULL)
 		return true;
 	s->counts.refused++;
-	known = recent_at(s->addresses, address, sizeof(*address), NULL);
-	if ((*known & ADDRESS_REFUSED) == 0) {
+	if ((known_mark(s->known, address, KNOWN_REFUSED) & KNOWN_REFUSED) == 0) {
 		ip_format(address, text);
 		snprintf(line, sizeof(line), "%s at %s is not dialled (%s): see --allow-private",
 		    host, text, why);
 		notice(s, line);
 	}
-	*known |= ADDRESS_REFUSED;
 	return false;
 }
 
@@ -246,7 +224,7 @@ on_host(void *ctx, const struct lookup_host *host)
 
 	if (s->stopping || is_blocked_name(s, host->name))
 		return;
-	s->counts.hosts += recent_add(s->hosts, host->name, strlen(host->name));
+	s->counts.hosts += known_add_host(s->known, host->name);
 	for (size_t i = 0; i < host->addresses_n; i++)
 		if (may_dial(s, host->name, &host->addresses[i]))
 			queue(s, host->domain, host->name, &host->addresses[i], host->port,
@@ -324,24 +302,9 @@ take_address_target(struct schedule *s, const struct target *t)
 		notice(s, line);
 		return;
 	}
-	s->counts.hosts += recent_add(s->hosts, t->name, strlen(t->name));
+	s->counts.hosts += known_add_host(s->known, t->name);
 	if (may_dial(s, t->name, &t->address))
 		queue(s, NULL, t->name, &t->address, t->port != 0 ? t->port : s->settings.port, -1);
-}
-
-/* Named twice within memory, it is done once. */
-static bool
-is_repeated(struct schedule *s, const struct target *t)
-{
-	struct buf key = {0};
-	bool fresh;
-
-	buf_append_byte(&key, (uint8_t)t->kind);
-	buf_append_u16be(&key, t->port);
-	buf_append_text(&key, t->name);
-	fresh = recent_add(s->targets, key.data, key.len);
-	buf_finish(&key);
-	return !fresh;
 }
 
 static void
@@ -355,7 +318,7 @@ take_target(struct schedule *s, const struct target *target)
 		return;
 	if (target->kind == TARGET_ADDRESS) {
 		take_address_target(s, target);
-	} else if (!is_repeated(s, target)) {
+	} else if (known_add_target(s->known, target)) { /* named twice, it is done once */
 		s->lookups++;
 		lookup_start(&s->lookup_settings, target, &calls);
 	}
@@ -522,10 +485,7 @@ schedule_create(struct schedule **out, const struct schedule_settings *settings,
 	    .port = settings->port};
 	s->shuffle = shuffle_create(settings->source);
 	s->pace = pace_create(&settings->pace);
-	s->targets = recent_create();
-	s->hosts = recent_create();
-	s->places = recent_create();
-	s->addresses = recent_create();
+	s->known = known_create();
 	s->wake = loop_timer_create(settings->loop, on_wake, s);
 	s->progress = loop_timer_create(settings->loop, on_progress, s);
 	if ((rc = create_crew(s, err)) != 0) {
@@ -550,10 +510,7 @@ schedule_destroy(struct schedule *s)
 		free(item);
 	pace_destroy(s->pace);
 	shuffle_destroy(s->shuffle);
-	recent_destroy(s->targets);
-	recent_destroy(s->hosts);
-	recent_destroy(s->places);
-	recent_destroy(s->addresses);
+	known_destroy(s->known);
 	loop_timer_destroy(s->wake);
 	loop_timer_destroy(s->progress);
 	free(s);

@@ -5,7 +5,7 @@
  *
  * This is the conductor: all but the probes (crew.h) and the writing (record.h) happens in its
  * thread. Only so many targets are taken as there is room for, and what was met is remembered
- *within bounds (recent.h), so that a list of any length costs the same.
+ * within bounds (known.h), so that a list of any length costs the same.
  *
  * A host at an address is visited once a run, whatever leads there; the next hops of an address are
  * at most nexthops_most names. An address that does not answer to a connection, or keeps asking to

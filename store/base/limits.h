@@ -17,6 +17,8 @@
 #define LIMIT_CERTIFICATE (16u << 20)	 /* octets of a certificate: a u24 of TLS, RFC 8446 4.4.2 */
 #define LIMIT_DNS_RECORDS 1024		 /* records of one DNS answer */
 #define LIMIT_DNS_RECORD 65536		 /* octets of one of them, in presentation form */
+#define LIMIT_STS_LINES 1000		 /* lines of an MTA-STS policy, */
+#define LIMIT_STS_OCTETS 65536		 /* and octets of them, each with an end */
 #define LIMIT_JSON_LINE (32u << 20)	 /* octets of a line that is imported */
 #define LIMIT_JSON_VALUES 65536		 /* values in it: each takes jansson some 100 octets */
 #define LIMIT_BATCH 1000000		 /* observations between two durability points */

@@ -7,6 +7,7 @@
 #include "store.h"
 #include "store/base/clock.h"
 #include "store/base/mem.h"
+#include "store/record/sts_answer.h"
 #include "store_view.h"
 
 struct store_batch {
@@ -388,6 +389,19 @@ store_batch_observation(struct store_batch *batch, const struct series *series,
 	return 0;
 }
 
+/* What is kept under the number of no type must be what that number is for. */
+static int
+answer_valid(const struct series *series, const struct dns_answer *answer, struct err *err)
+{
+	struct sts_answer sts;
+	int rc = dns_answer_valid(answer, err);
+
+	if (rc == 0 && series->rrtype == RRTYPE_STS &&
+	    (rc = sts_answer_read(&sts, answer, err)) == 0)
+		sts_answer_finish(&sts);
+	return rc;
+}
+
 int
 store_batch_dns(struct store_batch *batch, const struct series *series,
     const struct dns_answer *answer, struct err *err)
@@ -402,8 +416,8 @@ store_batch_dns(struct store_batch *batch, const struct series *series,
 		return err_set(err, ERR_INPUT, "kind: an answer needs a series of DNS");
 	if (!observation_time_valid(answer->time_ms))
 		return err_set(err, ERR_INPUT, "time: not between the years 1 and 9999");
-	if ((rc = series_valid(series, err)) != 0 || (rc = dns_answer_valid(answer, err)) != 0 ||
-	    (rc = has_room(batch, err)) != 0)
+	if ((rc = series_valid(series, err)) != 0 ||
+	    (rc = answer_valid(series, answer, err)) != 0 || (rc = has_room(batch, err)) != 0)
 		return rc;
 	for (int i = 0; i < MS_N; i++)
 		arrival.sighting.ms[i] = -1;

@@ -5,6 +5,7 @@
 #include "store/base/base64.h"
 #include "store/base/clock.h"
 #include "store/base/text.h"
+#include "sts_answer.h"
 
 static void
 put_text(struct buf *out, const char *text)
@@ -185,11 +186,28 @@ json_certificate(struct buf *line, const struct hash *name, const void *der, siz
 	buf_append_text(line, "\"}\n");
 }
 
+static void
+put_sts(struct buf *line, const struct series *s, int64_t time_ms, const struct sts_answer *sts)
+{
+	put_head(line, "sts", time_ms, s->vantage);
+	put_member(line, "domain", s->host);
+	put_member(line, "result", sts_result_name(sts->result));
+	put_member(line, "error", sts->error);
+	put_texts(line, "policy", sts->policy, sts->policy_n);
+	buf_append_text(line, "}\n");
+}
+
 void
 json_dns(struct buf *line, const struct series *s, const struct dns_answer *a)
 {
+	struct sts_answer sts;
 	char rrtype[16];
 
+	if (s->rrtype == RRTYPE_STS && sts_answer_read(&sts, a, NULL) == 0) {
+		put_sts(line, s, a->time_ms, &sts);
+		sts_answer_finish(&sts);
+		return;
+	}
 	put_head(line, "dns", a->time_ms, s->vantage);
 	put_member(line, "name", s->host);
 	put_member(line, "rrtype", rrtype_name(s->rrtype, rrtype));

@@ -15,6 +15,7 @@
 void json_observation(
     struct buf *line, const struct series *series, const struct observation *observation);
 void json_certificate(struct buf *line, const struct hash *name, const void *der, size_t len);
+/* "dns", or "sts" where the series is of RRTYPE_STS. */
 void json_dns(struct buf *line, const struct series *series, const struct dns_answer *answer);
 
 enum json_type { JSON_RECORD_OBSERVATION, JSON_RECORD_CERTIFICATE, JSON_RECORD_DNS };
@@ -23,7 +24,7 @@ struct json_record {
 	enum json_type type;
 	struct series series;		/* observation, dns */
 	struct observation observation; /* observation */
-	struct dns_answer answer;	/* dns */
+	struct dns_answer answer;	/* dns, and sts as sts_answer.h writes it */
 	struct buf der;			/* certificate; checked against its sha256 */
 	void *document;			/* what the texts above are borrowed from */
 };

@@ -7,6 +7,7 @@
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/base/text.h"
+#include "sts_answer.h"
 
 /* What the texts and arrays of a record are borrowed from. */
 struct document {
@@ -256,6 +257,9 @@ parse_dns(const struct json_t *o, struct json_record *record, struct err *err)
 		return rc;
 	if (!rrtype_parse(rrtype, &s->rrtype))
 		return json_tree_wrong_value(err, "rrtype", "no type of record:", rrtype);
+	if (s->rrtype == RRTYPE_STS)
+		return json_tree_wrong_value(
+		    err, "rrtype", "kept for records of \"type\":\"sts\":", rrtype);
 	if (!dns_status_parse(status, &a->status))
 		return json_tree_wrong_value(err, "status", "unknown:", status);
 	if (a->records_n > 0)
@@ -264,6 +268,38 @@ parse_dns(const struct json_t *o, struct json_record *record, struct err *err)
 	a->ttl_s = (uint32_t)ttl;
 	if (dns_answer_valid(a, &why) != 0)
 		return err_set(err, ERR_INPUT, "member %s", why.text);
+	return 0;
+}
+
+/* What is parsed is kept as an answer: sts_answer.h. */
+static int
+parse_sts(const struct json_t *o, struct json_record *record, struct err *err)
+{
+	struct document *d = record->document;
+	struct series *s = &record->series;
+	struct sts_answer sts = {0};
+	const char *domain, *result;
+	struct err why = {0};
+	int64_t time_ms;
+	int rc;
+
+	record->type = JSON_RECORD_DNS;
+	s->kind = SERIES_DNS;
+	s->rrtype = RRTYPE_STS;
+	if ((rc = parse_head(o, s, &time_ms, err)) != 0 ||
+	    (rc = json_tree_need_text(o, "domain", &domain, err)) != 0 ||
+	    (rc = normalise("domain", domain, s->host, err)) != 0 ||
+	    (rc = json_tree_need_text(o, "result", &result, err)) != 0 ||
+	    (rc = json_tree_text(o, "error", &sts.error, err)) != 0 ||
+	    (rc = json_tree_texts(o, "policy", LIMIT_STS_LINES, &d->texts, &sts.policy_n, err)) !=
+		0)
+		return rc;
+	if (!sts_result_parse(result, &sts.result))
+		return json_tree_wrong_value(err, "result", "unknown:", result);
+	sts.policy = d->texts;
+	if (sts_answer_write(&record->answer, &sts, &why) != 0)
+		return err_set(err, ERR_INPUT, "member %s", why.text);
+	record->answer.time_ms = time_ms;
 	return 0;
 }
 
@@ -302,9 +338,12 @@ parse_record(const struct json_t *root, struct json_record *record, struct err *
 		return parse_observation(root, record, err);
 	if (strcmp(type, "dns") == 0)
 		return parse_dns(root, record, err);
+	if (strcmp(type, "sts") == 0)
+		return parse_sts(root, record, err);
 	if (strcmp(type, "certificate") == 0)
 		return parse_certificate(root, record, err);
-	return json_tree_wrong_value(err, "type", "none of observation, certificate, dns:", type);
+	return json_tree_wrong_value(
+	    err, "type", "none of observation, certificate, dns, sts:", type);
 }
 
 int
@@ -334,6 +373,7 @@ json_record_finish(struct json_record *record)
 		free(d->texts);
 		free(d);
 	}
+	dns_answer_finish(&record->answer); /* owned where it was an sts */
 	buf_finish(&record->der);
 	memset(record, 0, sizeof(*record));
 }

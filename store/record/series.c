@@ -159,7 +159,8 @@ series_describe(struct buf *out, const struct series *s)
 	char text[IP_TEXT_MAX];
 
 	if (s->kind == SERIES_DNS) {
-		buf_printf(out, "%s %s", s->host, rrtype_name(s->rrtype, text));
+		buf_printf(out, "%s %s", s->host,
+		    s->rrtype == RRTYPE_STS ? "MTA-STS" : rrtype_name(s->rrtype, text));
 		return;
 	}
 	ip_format(&s->address, text);

@@ -50,8 +50,11 @@ struct series {
 	char sni_name[LIMIT_NAME + 1]; /* SNI_NEXTHOP and SNI_LITERAL only; else "" */
 	enum offer offer;
 	/* SERIES_DNS */
-	uint16_t rrtype; /* 1 A, 15 MX, 16 TXT, 28 AAAA, 52 TLSA … */
+	uint16_t rrtype; /* 1 A, 15 MX, 16 TXT, 28 AAAA, 52 TLSA …, RRTYPE_STS */
 };
+
+/* No type of DNS: what came of fetching the MTA-STS policy of the domain (sts_answer.h). */
+#define RRTYPE_STS 65280
 
 /* Checks every member against the limits and the alphabet of names; err names the member. */
 int series_valid(const struct series *s, struct err *err);

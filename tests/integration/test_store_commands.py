@@ -48,6 +48,13 @@ def dns(name, ms, rrtype, records):
             'status': 'insecure', 'rcode': 'NOERROR', 'ttl': 300, 'records': records}
 
 
+def sts(domain, ms, result='ok'):
+    policy = ['version: STSv1', 'mode: testing', f'mx: *.{domain}', 'max_age: 86400', 'x: \u00e9']
+    return {'type': 'sts', 'time': iso(ms), 'vantage': 'here', 'domain': domain, 'result': result,
+            'error': None if result == 'ok' else 'certificate has expired',
+            'policy': policy if result == 'ok' else []}
+
+
 def series_of(rng, host, address, days, names, restless):
     """Lifetimes that follow and overlap each other, gaps, several states at one moment."""
     ms, shown = START + rng.randrange(DAY), [rng.choice(names)]
@@ -73,6 +80,7 @@ def corpus(seed, days=40, hosts=4, restless=0.02):
         lines += series_of(rng, host, f'192.0.2.{rng.randrange(1, 9)}', days, names,
                            restless)
         lines.append(dns(host, START + rng.randrange(days * DAY), 'A', ['192.0.2.1']))
+        lines.append(sts(host, START + i * 1000, ('ok', 'sts-webpki-invalid')[i % 2]))
     return lines
 
 

@@ -7,6 +7,7 @@
 
 #include "fixture.h"
 #include "store/base/clock.h"
+#include "store/corpus/dns_at.h"
 #include "store/corpus/store_view.h"
 
 static void
@@ -537,6 +538,65 @@ test_shared(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
+static void
+put_answer(struct store *store, const char *name, int64_t time_ms, enum dns_status status,
+    const char *record)
+{
+	struct dns_answer a = {
+	    .time_ms = time_ms, .ttl_s = 60, .status = status, .records = &record};
+	struct series s = fixture_dns_series(name, 1);
+	struct store_batch *batch;
+	struct err err = {0};
+
+	a.records_n = record != NULL;
+	assert_ok(store_batch_begin(store, &batch, &err), err);
+	assert_ok(store_batch_dns(batch, &s, &a, &err), err);
+	assert_ok(store_batch_commit(&batch, NULL, &err), err);
+}
+
+/* The record that was known at a moment; "-" for an answer without, NULL for none. */
+static const char *
+known_at(struct store *store, const struct dns_question *question, int64_t at_ms)
+{
+	static char text[64];
+	struct store_view *view;
+	struct dns_answer a;
+	struct err err = {0};
+	int rc;
+
+	assert_ok(store_view_open(store, &view, &err), err);
+	rc = dns_at(view, question, at_ms, &a, &err);
+	assert_ok(rc, err);
+	if (rc > 0) {
+		assert_true(a.time_ms <= at_ms && a.ttl_s == 60);
+		snprintf(text, sizeof(text), "%s", a.records_n > 0 ? a.records[0] : "-");
+		dns_answer_finish(&a);
+	}
+	store_view_close(view);
+	return rc > 0 ? text : NULL;
+}
+
+static void
+test_dns_at(void **state)
+{
+	struct store *store = fixture_open(fixture_path(*state, "dns"), STORE_WRITE);
+	struct dns_question q = {.name = "a.test", .rrtype = 1, .vantage = "here"};
+
+	put_answer(store, "a.test", TIME_0, DNS_SECURE, "192.0.2.1");
+	put_answer(store, "a.test", TIME_0 + 1000, DNS_FAILED, NULL);
+	put_answer(store, "a.test", TIME_0 + 5 * 86400000, DNS_BOGUS, NULL);
+	assert_null(known_at(store, &q, TIME_0 - 1));
+	assert_string_equal(known_at(store, &q, TIME_0), "192.0.2.1");
+	assert_string_equal(known_at(store, &q, TIME_0 + 86400000), "192.0.2.1");
+	assert_string_equal(known_at(store, &q, INT64_MAX), "-");
+	q.vantage = "there";
+	assert_null(known_at(store, &q, INT64_MAX));
+	q.vantage = "here";
+	q.name = "b.test";
+	assert_null(known_at(store, &q, INT64_MAX));
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -545,6 +605,7 @@ main(void)
 	    TEST(test_late_arrivals),
 	    TEST(test_many_in_a_day),
 	    TEST(test_dns),
+	    TEST(test_dns_at),
 	    TEST(test_journal),
 	    TEST(test_walks),
 	    TEST(test_refused),

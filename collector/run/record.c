@@ -422,7 +422,12 @@ record_refused(const struct record *record)
 }
 
 struct record_counts
-record_counts(const struct record *record)
+record_counts(struct record *record)
 {
-	return record->counts;
+	struct record_counts counts;
+
+	pthread_mutex_lock(&record->lock);
+	counts = record->counts;
+	pthread_mutex_unlock(&record->lock);
+	return counts;
 }

@@ -51,6 +51,8 @@ void record_finish(struct record *record);
 const struct err *record_failed(const struct record *record);
 /* Not NULL if a record passed the store's limits: the first one, and which limit. */
 const struct err *record_refused(const struct record *record);
-struct record_counts record_counts(const struct record *record);
+
+/* As of now, at any time. */
+struct record_counts record_counts(struct record *record);
 
 #endif

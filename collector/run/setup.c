@@ -10,11 +10,9 @@
 #define DESCRIPTORS_LEAST 64
 #define BLOCKLIST "blocklist" /* in the store's directory: mxstore delete writes it */
 
-static void
-say(void *ctx, const char *line)
+void
+setup_say(struct setup *setup, const char *line)
 {
-	struct setup *setup = ctx;
-
 	summary_say(&setup->summary, line);
 }
 
@@ -24,11 +22,10 @@ static int
 share_descriptors(struct setup *setup, struct err *err)
 {
 	rlim_t spare, half, rest, own = 8 * (rlim_t)setup->args.threads;
-	unsigned *probes = &setup->settings.concurrency;
 	struct rlimit limit;
 	char line[160];
 
-	*probes = setup->args.concurrency;
+	setup->concurrency = setup->args.concurrency;
 	setup->dns_queries = LIMIT_DNS_QUERIES;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return 0;
@@ -47,20 +44,20 @@ share_descriptors(struct setup *setup, struct err *err)
 	if (setup->dns_queries > half / 2)
 		setup->dns_queries = (unsigned)(half / 2);
 	rest = limit.rlim_cur - spare - 2 * (rlim_t)setup->dns_queries;
-	if (*probes <= rest)
+	if (setup->concurrency <= rest)
 		return 0;
-	*probes = (unsigned)rest;
+	setup->concurrency = (unsigned)rest;
 	snprintf(line, sizeof(line),
-	    "concurrency is cut to %u: no more than %llu files may be open (ulimit -n)", *probes,
-	    (unsigned long long)limit.rlim_cur);
-	summary_say(&setup->summary, line);
+	    "concurrency is cut to %u: no more than %llu files may be open (ulimit -n)",
+	    setup->concurrency, (unsigned long long)limit.rlim_cur);
+	setup_say(setup, line);
 	return 0;
 }
 
 int
-setup_blocklists(struct setup *setup, struct err *err)
+setup_blocklist(struct setup *setup, struct blocklist **out, struct err *err)
 {
-	struct blocklist *list = blocklist_create();
+	struct blocklist *list = *out = blocklist_create();
 	struct buf path = {0};
 	int rc = 0;
 
@@ -70,53 +67,49 @@ setup_blocklists(struct setup *setup, struct err *err)
 	if (rc == 0 && access(buf_text(&path), F_OK) == 0)
 		rc = blocklist_load(list, buf_text(&path), err);
 	buf_finish(&path);
-	if (rc == 0) {
-		blocklist_destroy(setup->settings.blocklist);
-		setup->settings.blocklist = list;
-	} else {
-		blocklist_destroy(list);
-	}
 	return rc;
 }
 
 int
-setup_dns(struct setup *setup, struct err *err)
+setup_dns(struct setup *setup, struct dns **dns, struct err *err)
 {
-	const struct arguments *a = &setup->args;
-	struct dns_options options = {.resolver = a->resolver,
-	    .recursive = a->recursive,
-	    .trust_anchor = a->trust_anchor,
+	struct dns_options options = {.resolver = setup->args.resolver,
+	    .recursive = setup->args.recursive,
+	    .trust_anchor = setup->args.trust_anchor,
 	    .queries = setup->dns_queries};
 
-	return dns_create(&setup->settings.dns, setup->loop, &options, err);
+	return dns_create(dns, setup->loop, &options, err);
 }
 
 static void
-fill_settings(struct setup *setup)
+on_record(void *ctx)
 {
-	struct schedule_settings *s = &setup->settings;
-	const struct arguments *a = &setup->args;
+	struct setup *setup = ctx;
 
-	s->loop = setup->loop;
-	s->plan = a->plan;
-	s->pace = (struct pace_settings){.gap_ms = a->gap_ms,
-	    .back_off_ms = LIMIT_BACK_OFF_MS,
-	    .per_second = a->rate,
-	    .per_network = a->per_network,
-	    .per_operator = a->per_operator,
-	    .spare_loopback = !a->caps_given};
-	s->ipv4 = a->ipv4;
-	s->ipv6 = a->ipv6;
-	s->allow_private = a->allow_private;
-	s->port = (uint16_t)a->port;
-	s->ehlo_domain = a->ehlo_domain;
-	s->timeout_ms = a->timeout_ms;
-	s->threads = a->threads;
-	s->nexthops_most = a->nexthops;
-	if (s->notice == NULL) {
-		s->notice = say;
-		s->ctx = setup;
-	}
+	if (setup->schedule != NULL)
+		schedule_on_record(setup->schedule);
+}
+
+static int
+open_schedule(struct setup *setup, struct err *err)
+{
+	const struct arguments *a = &setup->args;
+	struct schedule_settings s = {.loop = setup->loop,
+	    .record = setup->record,
+	    .pace = {.gap_ms = a->gap_ms,
+		.back_off_ms = LIMIT_BACK_OFF_MS,
+		.per_second = a->rate,
+		.per_network = a->per_network,
+		.per_operator = a->per_operator,
+		.spare_loopback = !a->caps_given},
+	    .ehlo_domain = a->ehlo_domain,
+	    .timeout_ms = a->timeout_ms,
+	    .concurrency = setup->concurrency,
+	    .threads = a->threads};
+
+	for (unsigned i = 0; i < OFFER_N; i++)
+		s.offers[i] = a->plan.offers[i];
+	return schedule_create(&setup->schedule, &s, err);
 }
 
 int
@@ -125,40 +118,69 @@ setup_begin(struct setup *setup, struct err *err)
 	int rc;
 
 	summary_init(&setup->summary, setup->args.program, setup->args.options.quiet);
-	if ((rc = share_descriptors(setup, err)) != 0 || (rc = loop_create(&setup->loop, err)) != 0)
+	if ((rc = share_descriptors(setup, err)) != 0)
 		return rc;
-	fill_settings(setup);
-	return 0;
+	return loop_create(&setup->loop, err);
 }
 
 int
-setup_store(struct setup *setup, loop_fn *on_record, void *ctx, struct err *err)
+setup_store(struct setup *setup, struct err *err)
 {
 	const struct options *options = &setup->args.options;
 	int rc;
 
 	if ((rc = store_find_dir(options->store, &setup->dir, err)) != 0 ||
-	    (rc = setup_blocklists(setup, err)) != 0 ||
+	    (rc = setup_blocklist(setup, &setup->blocklist, err)) != 0 ||
 	    (rc = store_open(&setup->store, buf_text(&setup->dir), STORE_WRITE, err)) != 0)
 		return rc;
 	if (!options->quiet)
 		store_on_wait(setup->store, options_on_wait, (void *)(uintptr_t)options->program);
-	setup->settings.record =
-	    record_create(setup->store, options->json ? stdout : NULL, setup->loop, on_record, ctx);
-	return 0;
+	setup->record = record_create(
+	    setup->store, options->json ? stdout : NULL, setup->loop, on_record, setup);
+	return open_schedule(setup, err);
 }
 
 void
 setup_close(struct setup *setup)
 {
-	struct schedule_settings *s = &setup->settings;
-
-	record_destroy(s->record);
-	dns_destroy(s->dns);
-	source_close(s->source);
-	blocklist_destroy(s->blocklist);
+	schedule_destroy(setup->schedule);
+	record_destroy(setup->record);
+	blocklist_destroy(setup->blocklist);
 	loop_destroy(setup->loop);
 	store_close(setup->store);
 	buf_finish(&setup->dir);
 	arguments_finish(&setup->args);
+}
+
+struct pass_settings
+setup_pass(struct setup *setup)
+{
+	const struct arguments *a = &setup->args;
+
+	return (struct pass_settings){.loop = setup->loop,
+	    .schedule = setup->schedule,
+	    .record = setup->record,
+	    .blocklist = setup->blocklist,
+	    .plan = &a->plan,
+	    .ipv4 = a->ipv4,
+	    .ipv6 = a->ipv6,
+	    .allow_private = a->allow_private,
+	    .port = (uint16_t)a->port,
+	    .nexthops_most = a->nexthops};
+}
+
+void
+setup_stop(struct setup *setup)
+{
+	uint64_t under_way = schedule_under_way(setup->schedule);
+	char line[128];
+
+	if (!schedule_stopped(setup->schedule)) {
+		snprintf(line, sizeof(line),
+		    "stopping: %llu probe%s under way %s finished; once more to give up",
+		    (unsigned long long)under_way, under_way == 1 ? "" : "s",
+		    under_way == 1 ? "is" : "are");
+		setup_say(setup, line);
+	}
+	schedule_stop(setup->schedule);
 }

@@ -1,37 +1,47 @@
 /*
- * setup: what stands before the first probe, for run and watch alike: the store, the record of what
- * is learnt, the blocklists, the share of descriptors, and the settings of the schedule.
- *
- * One thread: the conductor's.
+ * setup: what passes stand on, made from the command line, whether one is made or many: the loop,
+ * the store and its writer, the blocklist, the schedule, what is said. The commands' own parts are
+ * run.h and watch/watch.h.
  */
 #ifndef MX509_SETUP_H
 #define MX509_SETUP_H
 
 #include "arguments.h"
-#include "schedule.h"
+#include "pass.h"
 #include "summary.h"
 
 struct setup {
-	struct arguments args; /* read by the caller before; setup_close() ends them */
+	struct arguments args;
 	struct summary summary;
-	struct schedule_settings settings; /* source, dns and resume are the caller's to fill */
+	struct buf dir; /* of the store */
 	struct loop *loop;
 	struct store *store;
-	struct buf dir; /* of the store */
-	unsigned dns_queries;
+	struct record *record;
+	struct blocklist *blocklist;
+	struct schedule *schedule;
+	unsigned concurrency, dns_queries; /* as files may be opened */
 };
 
-/* The loop, the share of descriptors, and the settings, as args say; settings' notice goes to the
- * summary unless the caller has set another. */
+/* After arguments_parse(): the loop, and how many files may be open. setup_close() takes down what
+ * was opened, in any case. */
 int setup_begin(struct setup *setup, struct err *err);
-/* A resolver as the arguments say, into settings.dns. */
-int setup_dns(struct setup *setup, struct err *err);
-/* The store, which is made where there is none, and its record. on_record: as record_create()'s. */
-int setup_store(struct setup *setup, loop_fn *on_record, void *ctx, struct err *err);
-/* The blocklists of the command line, and that of the store, where operators stand who opted out,
- * into settings.blocklist; on error the one that was there stays. setup_store() does it, too. */
-int setup_blocklists(struct setup *setup, struct err *err);
-/* All of it, dns and source included; what the caller made on the loop must be gone before. */
+/* The store, which is made where there is none, its writer, the blocklist, the schedule. */
+int setup_store(struct setup *setup, struct err *err);
+/* No pass, dns or source of its may be left. */
 void setup_close(struct setup *setup);
+
+int setup_dns(struct setup *setup, struct dns **dns, struct err *err);
+
+/* Those of the command line, and that of the store, where operators stand who opted out; *list is
+ * the caller's. */
+int setup_blocklist(struct setup *setup, struct blocklist **list, struct err *err);
+
+/* All but what is the pass's own: source, dns, resume, and whom to call. */
+struct pass_settings setup_pass(struct setup *setup);
+
+void setup_say(struct setup *setup, const char *line);
+
+/* "stopping: 3 probes under way are finished", and no new ones; the next time they are given up. */
+void setup_stop(struct setup *setup);
 
 #endif

@@ -40,7 +40,7 @@ plural(uint64_t n)
 }
 
 void
-summary_progress(struct summary *s, const struct schedule_counts *c)
+summary_progress(struct summary *s, const struct pass_counts *c)
 {
 	progress_show(&s->progress,
 	    "%llu target%s, %llu probe%s (%llu succeeded), %llu under way, %llu waiting, %.0f s",
@@ -61,21 +61,19 @@ append_noun(struct buf *line, uint64_t n, const char *noun, const char *many)
 	buf_printf(line, "%s%llu %s", line->len > 0 ? ", " : "", (llu)n, n == 1 ? noun : many);
 }
 
-/* "12 targets, 5 hosts, 9 addresses, 36 probes: 30 success, 6 connection-timeout; 1 no-mx; 4.2 s".
- * Probes are those that are stored. */
-static void
-summarise(struct summary *s, const struct schedule_counts *c, const struct record_counts *stored)
+void
+summary_text(struct buf *line, const struct pass_counts *c, const struct record_counts *stored)
 {
-	struct buf line = {0}, part = {0};
+	struct buf part = {0};
 
-	append_noun(&line, c->targets, "target", "targets");
-	append_noun(&line, c->hosts, "host", "hosts");
-	append_noun(&line, c->addresses, "address", "addresses");
-	append_noun(&line, stored->observations, "probe", "probes");
+	append_noun(line, c->targets, "target", "targets");
+	append_noun(line, c->hosts, "host", "hosts");
+	append_noun(line, c->addresses, "address", "addresses");
+	append_noun(line, stored->observations, "probe", "probes");
 	for (unsigned i = 0; i < OUTCOME_N; i++)
 		append_count(&part, stored->outcomes[i], outcome_name(i));
 	if (part.len > 0)
-		buf_printf(&line, ": %s", buf_text(&part));
+		buf_printf(line, ": %s", buf_text(&part));
 	buf_clear(&part);
 	for (unsigned i = LOOKUP_DONE + 1; i < LOOKUP_END_N; i++)
 		append_count(&part, c->ends[i], lookup_end_name(i));
@@ -89,21 +87,29 @@ summarise(struct summary *s, const struct schedule_counts *c, const struct recor
 	append_count(&part, c->nexthops, "next hops skipped (--max-nexthop-per-address)");
 	append_count(&part, c->done_before, "done before");
 	if (part.len > 0)
-		buf_printf(&line, "; %s", buf_text(&part));
-	buf_printf(&line, "; %.1f s", seconds(s));
-	summary_say(s, buf_text(&line));
-	buf_finish(&line);
+		buf_printf(line, "; %s", buf_text(&part));
 	buf_finish(&part);
 }
 
+static void
+summarise(struct summary *s, const struct pass_counts *c, const struct record_counts *stored)
+{
+	struct buf line = {0};
+
+	summary_text(&line, c, stored);
+	buf_printf(&line, "; %.1f s", seconds(s));
+	summary_say(s, buf_text(&line));
+	buf_finish(&line);
+}
+
 static bool
-is_left(const struct schedule_counts *c)
+is_left(const struct pass_counts *c)
 {
 	return c->left > 0 || c->held > 0 || c->more_targets;
 }
 
 static void
-say_what_was_left(struct summary *s, const struct schedule_counts *c)
+say_what_was_left(struct summary *s, const struct pass_counts *c)
 {
 	char line[320];
 
@@ -117,7 +123,7 @@ say_what_was_left(struct summary *s, const struct schedule_counts *c)
 }
 
 static void
-say_records(struct summary *s, const struct record *record)
+say_records(struct summary *s, struct record *record)
 {
 	const struct err *failed = record_failed(record), *refused = record_refused(record);
 	struct record_counts stored = record_counts(record);
@@ -137,21 +143,21 @@ say_records(struct summary *s, const struct record *record)
 }
 
 bool
-summary_is_complete(const struct schedule *schedule, const struct record *record)
+summary_is_complete(struct pass *pass, struct record *record)
 {
-	return !is_left(schedule_counts(schedule)) && record_failed(record) == NULL;
+	return !is_left(pass_counts(pass)) && record_failed(record) == NULL;
 }
 
 int
-summary_conclude(struct summary *s, const struct schedule *schedule, const struct record *record)
+summary_conclude(struct summary *s, struct pass *pass, struct record *record)
 {
-	const struct schedule_counts *c = schedule_counts(schedule);
+	const struct pass_counts *c = pass_counts(pass);
 	struct record_counts stored = record_counts(record);
 	bool failed = record_failed(record) != NULL;
 
 	progress_finish(&s->progress);
 	say_records(s, record);
-	if (schedule_stopped(schedule) && is_left(c) && !failed)
+	if (pass_stopped(pass) && is_left(c) && !failed)
 		say_what_was_left(s, c);
 	/* The commonest reason for a run that finds nothing. */
 	if (c->on_25 > 0 && c->connected_on_25 == 0)

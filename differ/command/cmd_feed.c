@@ -1,156 +1,211 @@
-#include <errno.h>
-#include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd.h"
-#include "differ/out/print.h"
-#include "differ/time/feed.h"
-#include "differ/time/model.h"
+#include "differ/deliver/cursor.h"
+#include "differ/deliver/outlet.h"
+#include "differ/deliver/tell.h"
 #include "store/base/clock.h"
-#include "store/base/mem.h"
+
+#define POLL_MS 200	      /* how long a commit may wait to be noticed */
+#define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 
 struct feed_options {
-	const char *since, *cursor_file;
+	const char *since, *cursor_file, *format;
+	bool follow;
 };
 
-/* ---- the cursor -------------------------------------------------------------------------- */
+struct follower {
+	struct query query;
+	struct feed_options options;
+	enum tell_form form;
+	struct spool spool;
+	struct buf line;
+	uint64_t cursor, told; /* as of what was read, and of what was told */
+	int64_t told_ms;       /* when it was, monotonic; 0: never */
+	bool missing;
+	struct err err;
+};
 
-static bool
-parse_cursor(const char *text, uint64_t *cursor)
-{
-	char *end;
-
-	errno = 0;
-	*cursor = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
-}
-
-static int
-read_cursor_file(const char *path, uint64_t *cursor, struct err *err)
-{
-	FILE *f = fopen(path, "r");
-	char line[32] = "";
-
-	if (f == NULL) {
-		*cursor = 0; /* the first run: from the beginning */
-		return errno == ENOENT ? 0 : err_system(err, errno, "%s", path);
-	}
-	if (fgets(line, sizeof(line), f) == NULL)
-		line[0] = '\0';
-	fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	if (!parse_cursor(line, cursor))
-		return err_set(err, ERR_INPUT,
-		    "%s: no cursor in it; remove it to begin with the first commit", path);
-	return 0;
-}
-
-/* Written beside it, synced, renamed: a reader that is killed keeps the old or has the new one. */
-static int
-write_cursor_file(const char *path, uint64_t cursor, struct err *err)
-{
-	struct buf name = {0};
-	FILE *f;
-	int rc = 0;
-
-	buf_printf(&name, "%s.new", path);
-	if ((f = fopen(buf_text(&name), "w")) == NULL) {
-		rc = err_system(err, errno, "%s", buf_text(&name));
-		goto out;
-	}
-	if (fprintf(f, "%" PRIu64 "\n", cursor) < 0 || fflush(f) != 0 || fsync(fileno(f)) != 0)
-		rc = err_system(err, errno, "%s: the cursor %" PRIu64 " is not kept", path, cursor);
-	if (fclose(f) != 0 && rc == 0)
-		rc = err_system(err, errno, "%s: the cursor %" PRIu64 " is not kept", path, cursor);
-	if (rc == 0 && rename(buf_text(&name), path) != 0)
-		rc = err_system(err, errno, "%s: the cursor %" PRIu64 " is not kept", path, cursor);
-out:
-	buf_finish(&name);
-	return rc;
-}
+/* ---- where to begin ---------------------------------------------------------------------- */
 
 /* Returns -1 to go on, or the exit status. */
 static int
-find_cursor(struct query *q, const struct feed_options *o, uint64_t *cursor, struct err *err)
+understand(struct follower *f)
 {
-	int64_t since_ms;
+	const struct feed_options *o = &f->options;
 
-	*cursor = 0;
+	f->form = TELL_JSON;
 	if (o->since != NULL && o->cursor_file != NULL)
 		return options_usage_error("mxdiff", "--since and --cursor-file: give one of them");
+	if (o->format == NULL || f->query.options.json || strcmp(o->format, "json") == 0)
+		return -1;
+	if (strcmp(o->format, "text") != 0)
+		return options_usage_error("mxdiff", "--format %s: not json or text", o->format);
+	f->form = TELL_TEXT;
+	return -1;
+}
+
+static int
+find_cursor(struct follower *f)
+{
+	const struct feed_options *o = &f->options;
+	int64_t since_ms;
+
 	if (o->cursor_file != NULL)
-		return read_cursor_file(o->cursor_file, cursor, err) < 0 ? EXIT_TROUBLE : -1;
-	if (o->since == NULL || parse_cursor(o->since, cursor))
+		return cursor_read(o->cursor_file, &f->cursor, &f->err) < 0 ? EXIT_TROUBLE : -1;
+	if (o->since == NULL || cursor_parse(o->since, &f->cursor))
 		return -1;
 	if (!clock_parse(o->since, clock_now_ms(), &since_ms))
 		return options_usage_error(
 		    "mxdiff", "--since %s: neither a cursor (a number) nor a time", o->since);
-	return feed_cursor_at(q->view, since_ms, cursor, err) < 0 ? EXIT_TROUBLE : -1;
+	return feed_cursor_at(f->query.view, since_ms, &f->cursor, &f->err) < 0 ? EXIT_TROUBLE : -1;
 }
 
-/* ---- events ------------------------------------------------------------------------------ */
+/* ---- a batch ----------------------------------------------------------------------------- */
 
 static int
-print(void *ctx, const struct feed_event *event, struct err *err)
+keep(void *ctx, const struct feed_event *event, struct err *err)
 {
-	struct query *q = ctx;
-	struct arena arena = {0};
-	struct value_builder b = {.arena = &arena};
-	const struct value *v;
+	struct follower *f = ctx;
+	int rc;
 
-	if (event->change != NULL) {
-		v = model_change(&arena, q->changes, event->altered ? "altered" : "change",
-		    event->change, event->series, event->revises, err);
-	} else {
-		value_add_member(&b, "type", value_text_static(&arena, "retracted"));
-		value_add_member(&b, "id", value_text(&arena, event->retracted));
-		v = value_object(&b);
+	buf_clear(&f->line);
+	rc = tell_event(&f->line, &f->query, event, f->form, err);
+	return rc < 0 ? rc : spool_append(&f->spool, f->line.data, f->line.len, err);
+}
+
+/* Whether there is something to say: who follows need not hear of every commit. */
+static bool
+is_due(const struct follower *f)
+{
+	return f->spool.len > 0 || f->told_ms == 0 ||
+	       (f->cursor != f->told && clock_monotonic_ms() >= f->told_ms + CURSOR_EVERY_MS);
+}
+
+/* Events, then the cursor behind them; it is kept when a reader has them. */
+static int
+deliver(struct follower *f)
+{
+	const char *file = f->options.cursor_file;
+	int rc;
+
+	if (!is_due(f))
+		return 0;
+	buf_clear(&f->line);
+	if (f->form == TELL_JSON || !f->options.follow)
+		tell_cursor(&f->line, f->cursor, f->form);
+	if ((rc = spool_append(&f->spool, f->line.data, f->line.len, &f->err)) == 0 &&
+	    (rc = outlet_send(&f->spool, &f->err)) == 0 && file != NULL &&
+	    (rc = outlet_drain(&f->err)) == 0)
+		rc = cursor_write(file, f->cursor, &f->err);
+	spool_clear(&f->spool);
+	if (rc != 0)
+		return rc;
+	f->told = f->cursor;
+	f->told_ms = clock_monotonic_ms();
+	return 0;
+}
+
+/* The view is closed before anything is delivered; *number: the commit that was seen. */
+static int
+batch(struct follower *f, uint64_t *number)
+{
+	bool *missing = f->told_ms == 0 ? &f->missing : &(bool){false};
+	uint64_t last;
+	int rc;
+
+	*number = store_view_number(f->query.view);
+	rc = feed_read(&f->query, f->cursor, &last, keep, f, missing, &f->err);
+	query_release(&f->query);
+	if (rc < 0)
+		return rc;
+	f->cursor = last;
+	return deliver(f);
+}
+
+/* Until there is another commit, somebody wants us to end (OUTLET_INTERRUPTED), or nobody reads any
+ * more; from time to time a cursor is due. */
+static int
+await(struct follower *f, uint64_t number)
+{
+	int rc = 0;
+
+	while (rc == 0 && store_newest(f->query.store) == number) {
+		if (options_interrupted())
+			return OUTLET_INTERRUPTED;
+		if ((rc = outlet_sleep(POLL_MS)) == 0)
+			rc = deliver(f);
 	}
-	if (v != NULL)
-		print_json(v);
-	arena_finish(&arena);
-	return v != NULL ? 0 : err->code;
+	return rc;
+}
+
+static int
+follow(struct follower *f)
+{
+	uint64_t number;
+	int rc;
+
+	while ((rc = batch(f, &number)) == 0 && f->options.follow) {
+		if ((rc = await(f, number)) != 0)
+			break;
+		/* The number is that of a commit which readers may not see yet. */
+		if ((rc = query_refresh(&f->query, &f->err)) != 0)
+			break;
+	}
+	return rc;
+}
+
+/* ---- the command ------------------------------------------------------------------------- */
+
+/* What follows is asked for ends well, however it ends. */
+static int
+finish(struct follower *f, int rc)
+{
+	if (rc == OUTLET_CLOSED) {
+		raise(SIGPIPE); /* as if it had been written to */
+		return EXIT_TROUBLE;
+	}
+	if (f->options.follow && options_interrupted())
+		return EXIT_DONE;
+	if (rc == OUTLET_INTERRUPTED)
+		err_set(&f->err, ERR_SYSTEM, "interrupted; the cursor stays where it was");
+	if (f->err.code != ERR_NONE)
+		return options_trouble("mxdiff", &f->err);
+	return f->missing ? EXIT_MISSING : EXIT_DONE;
 }
 
 int
 cmd_feed(int argc, char **argv)
 {
-	struct feed_options o = {0};
+	struct follower f = {.form = TELL_JSON};
+	struct feed_options *o = &f.options;
 	const struct option_row rows[] = {
-	    {"since", 0, OPTION_TEXT, &o.since, "CURSOR|TIME",
+	    {"since", 0, OPTION_TEXT, &o->since, "CURSOR|TIME",
 		"what came after this cursor, or was committed after this time (all)"},
-	    {"cursor-file", 0, OPTION_TEXT, &o.cursor_file, "FILE",
+	    {"cursor-file", 0, OPTION_TEXT, &o->cursor_file, "FILE",
 		"go on where FILE says, and keep the new cursor there"},
+	    {"follow", 'f', OPTION_FLAG, &o->follow, NULL,
+		"wait for more, and tell it as it is committed"},
+	    {"format", 0, OPTION_TEXT, &o->format, "F", "json (the default) or text"},
+	    {"until", 0, OPTION_TIME, &f.query.until_ms, "TIME", "only what happened before"},
+	    {"between", 0, OPTION_TIMES, f.query.between_ms, "T1 T2",
+		"only what happened between them"},
 	    {0}};
-	struct query q;
-	struct err err = {0};
-	bool missing = false;
-	uint64_t cursor, last;
-	int status = query_open(&q, "feed", "[HOST…]",
+	int status = query_open(&f.query, "feed", "[HOST…]",
 	    "Changes as they were found, one JSON object a line, from a cursor over the journal; "
-	    "the "
-	    "last\nline is the cursor to go on from.",
+	    "the\nlast line is the cursor to go on from.",
 	    QUERY_CHANGES, rows, argc, argv);
 
-	if (status >= 0)
-		goto out;
-	if ((status = find_cursor(&q, &o, &cursor, &err)) >= 0)
-		goto out;
-	status = EXIT_DONE;
-	if (feed_read(&q, cursor, &last, print, &q, &missing, &err) < 0)
-		goto out;
-	printf("{\"type\":\"cursor\",\"cursor\":\"%" PRIu64 "\"}\n", last);
-	if (fflush(stdout) != 0)
-		err_system(&err, errno, "standard output: the cursor stays at %" PRIu64, cursor);
-	else if (o.cursor_file != NULL)
-		write_cursor_file(o.cursor_file, last, &err);
-	if (missing)
-		status = EXIT_MISSING;
-out:
-	if (err.code != ERR_NONE)
-		status = options_trouble("mxdiff", &err);
-	query_close(&q);
+	if (status < 0)
+		status = understand(&f);
+	if (status < 0)
+		status = find_cursor(&f);
+	if (status < 0 || f.err.code != ERR_NONE)
+		status = finish(&f, status < 0 ? follow(&f) : f.err.code);
+	spool_finish(&f.spool);
+	buf_finish(&f.line);
+	query_close(&f.query);
 	return status;
 }

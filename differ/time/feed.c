@@ -181,7 +181,7 @@ take_revised(struct feed *f, const struct change *now, size_t *from)
 static int
 retract(struct feed *f, const struct series *series, const struct change *old, struct err *err)
 {
-	struct feed_event event = {.series = series, .retracted = old->id};
+	struct feed_event event = {.news = FEED_RETRACTED, .change = old, .series = series};
 
 	return query_takes_change(f->query, old) ? f->each(f->ctx, &event, err) : 0;
 }
@@ -192,13 +192,15 @@ emit_known(struct feed *f, const struct series *series, const struct change *old
     const struct change *now, struct err *err)
 {
 	struct feed_event event = {.change = now, .series = series};
+	bool told;
 
 	if (!is_altered(old, now))
 		return 0;
-	event.altered = query_takes_change(f->query, old);
+	told = query_takes_change(f->query, old);
+	event.news = told ? FEED_ALTERED : FEED_NEW;
 	if (query_takes_change(f->query, now))
 		return f->each(f->ctx, &event, err);
-	return event.altered ? retract(f, series, old, err) : 0;
+	return told ? retract(f, series, old, err) : 0;
 }
 
 static int

@@ -17,12 +17,17 @@
 
 #include "query.h"
 
+enum feed_news {
+	FEED_NEW,
+	FEED_ALTERED,	/* the reader has it already; now it is so */
+	FEED_RETRACTED, /* it was told, and is no more */
+};
+
 struct feed_event {
-	const struct change *change; /* NULL: a retraction */
-	bool altered;		     /* the reader has it already; now it is so */
+	enum feed_news news;
+	const struct change *change; /* of a retraction: as it was */
 	const struct series *series;
-	const char *revises;   /* an id, or NULL */
-	const char *retracted; /* an id */
+	const char *revises; /* the id of what this takes the place of, or NULL */
 };
 
 typedef int feed_each(void *ctx, const struct feed_event *event, struct err *err);

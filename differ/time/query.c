@@ -218,10 +218,29 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 }
 
 void
-query_close(struct query *q)
+query_release(struct query *q)
 {
 	changes_destroy(q->changes);
 	store_view_close(q->view);
+	q->changes = NULL;
+	q->view = NULL;
+}
+
+int
+query_refresh(struct query *q, struct err *err)
+{
+	int rc;
+
+	query_release(q);
+	if ((rc = store_view_open(q->store, &q->view, err)) == 0)
+		q->changes = changes_create(q->view, &q->rules);
+	return rc;
+}
+
+void
+query_close(struct query *q)
+{
+	query_release(q);
 	store_close(q->store);
 	option_list_finish(&q->sni);
 	option_list_finish(&q->class);

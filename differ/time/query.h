@@ -54,6 +54,11 @@ int query_open(struct query *q, const char *command, const char *operands, const
     unsigned takes, const struct option_row *more, int argc, char **argv);
 void query_close(struct query *q);
 
+/* Lets go of the view, and opens one of what is stored by now: for who waits in between. Nothing
+ * that was read before is to be used afterwards. */
+void query_release(struct query *q);
+int query_refresh(struct query *q, struct err *err);
+
 /* Calls `each` for every chosen probe series once, in the order of exports for each operand; stops
  * at its first negative return. An operand that matches no series is named on standard error, and
  * *missing set. SIGINT and SIGTERM end the walk with an error that says how far it came. */

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "mem.h"
 
 /* A parent that may be passed, but not read, cannot be synced; nor can its names be changed. */
@@ -95,5 +97,72 @@ place_new_close(struct place_new *file, const char *name, int rc, struct err *er
 		close(file->fd);
 	if (file->dir_fd >= 0)
 		close(file->dir_fd);
+	return rc;
+}
+
+static int
+write_all(int fd, const uint8_t *p, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		p += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return fsync(fd);
+}
+
+/* The directory that a path names a file in; on the heap. */
+static char *
+folder_of(const char *path)
+{
+	char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
+
+	if (slash == NULL)
+		strcpy(folder, path[0] == '\0' ? "" : ".");
+	else
+		slash[slash == folder] = '\0';
+	return folder;
+}
+
+static int
+sync_folder(const char *path, struct err *err)
+{
+	char *folder = folder_of(path);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+	/* One that may be passed, but not read, cannot be synced. */
+	if (fd >= 0 ? fsync(fd) != 0 : errno != EACCES)
+		rc = err_system(err, errno, "%s: cannot be synced", folder);
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return rc;
+}
+
+int
+place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err)
+{
+	struct buf name = {0};
+	const char *part;
+	int fd, rc = 0;
+
+	buf_printf(&name, "%s.new", path);
+	part = buf_text(&name);
+	unlink(part); /* of one that was killed */
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0 || write_all(fd, bytes, len) != 0)
+		rc = err_system(err, errno, "%s: cannot be written", part);
+	if (fd >= 0)
+		close(fd);
+	if (rc == 0 && rename(part, path) != 0)
+		rc = err_system(err, errno, "%s: cannot be put in its place", path);
+	if (rc == 0)
+		rc = sync_folder(path, err);
+	else if (fd >= 0)
+		unlink(part);
+	buf_finish(&name);
 	return rc;
 }

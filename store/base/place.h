@@ -6,6 +6,8 @@
 #ifndef MX509_PLACE_H
 #define MX509_PLACE_H
 
+#include <stddef.h>
+
 #include "err.h"
 
 /* The directory and its parents (mode 0777 & ~umask), where there are none; what is made is synced
@@ -29,5 +31,9 @@ int place_new_open(struct place_new *file, const char *dir);
 /* Gives it its name in that directory, unless somebody was faster: that is no error. With NULL it
  * vanishes. Returns rc if that is not 0, so that it can end whatever came before. */
 int place_new_close(struct place_new *file, const char *name, int rc, struct err *err);
+
+/* Puts a file in the place of what `path` names, as a whole: written beside it (path.new), synced,
+ * renamed, and the name synced. Who is killed meanwhile leaves the old one. mode: as of open(2). */
+int place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err);
 
 #endif

@@ -878,6 +878,15 @@ count_reader(const char *line, void *ctx)
 	return 0;
 }
 
+uint64_t
+db_newest(struct db *db)
+{
+	MDB_envinfo info = {0};
+
+	mdb_env_info(db->environment->env, &info); /* fails for no environment alone */
+	return info.me_last_txnid;
+}
+
 int
 db_figures(struct db *db, struct db_figures *figures, struct err *err)
 {

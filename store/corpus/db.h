@@ -79,6 +79,8 @@ int db_replace(struct db **db, const char *path, struct err *err);
 /* One that writes waits for its turn; if that takes longer than LIMIT_WAIT_MS, `wait` is called
  * once, from another thread. NULL: nothing is told. */
 void db_on_wait(struct db *db, void (*wait)(void *ctx, const char *dir), void *ctx);
+/* The number of the newest commit, whoever made it: without a transaction. */
+uint64_t db_newest(struct db *db);
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err);
 /* Of a reading one: of the commit that it sees, of a writing one: of the next. One more a commit,
  * whoever made it. */

@@ -95,6 +95,18 @@ store_view_close(struct store_view *view)
 	free(view);
 }
 
+uint64_t
+store_view_number(const struct store_view *view)
+{
+	return db_txn_number(view->txn);
+}
+
+uint64_t
+store_newest(struct store *store)
+{
+	return db_newest(store->db);
+}
+
 static int
 damaged(struct store_view *view, const char *what, uint32_t number, struct err *err)
 {

@@ -92,6 +92,11 @@ void store_batch_abort(struct store_batch **batch); /* accepts NULL, and a NULL 
 int store_view_open(struct store *store, struct store_view **view, struct err *err);
 void store_view_close(struct store_view *view); /* accepts NULL */
 
+/* For who waits for more: the number of the commit that a view sees, and of the newest one, whoever
+ * made it. To ask for the latter costs neither a view nor a call of the system. */
+uint64_t store_view_number(const struct store_view *view);
+uint64_t store_newest(struct store *store);
+
 /* Series are numbered from 0 in order of first arrival. ERR_NOT_FOUND past the last. */
 int store_series(struct store_view *view, uint32_t number, struct series *series, struct err *err);
 

@@ -501,7 +501,11 @@ newest_known(struct walk *w, const struct head *head)
 }
 
 /* LMDB takes the head page with the higher number. If that number was damaged, the other one comes
- * back, whole and with a number that fits; but what it lost knows of later transactions. */
+ * back, whole and with a number that fits; but what it lost knows of later transactions.
+ *
+ * So does a head whose writing failed: LMDB then puts back the number and the last page that were
+ * there, and leaves the new trees (mdb_env_write_meta). The corpus grows only: a last page before
+ * the other head's is older than it, and nothing that was committed is missing. */
 static void
 look_at_other_head(struct walk *w)
 {
@@ -512,7 +516,8 @@ look_at_other_head(struct walk *w)
 	if (!read_head(w, place, &other) || !is_head(&other, w->page_octets))
 		return;
 	newest = newest_known(w, &other);
-	if (newest > other.number && newest <= w->head->number + 2 && read_head(w, place, &again) &&
+	if (newest > other.number && newest <= w->head->number + 2 &&
+	    other.last_page >= w->head->last_page && read_head(w, place, &again) &&
 	    memcmp(&other, &again, sizeof(other)) == 0 &&
 	    read_head(w, w->head->number % 2, &again) && again.number == w->head->number)
 		fault(w,

@@ -35,7 +35,9 @@ void loop_stop(struct loop *loop);
 int64_t loop_now_ms(struct loop *loop); /* monotonic, as of this round of events */
 
 /* Asks nothing until loop_watch_set(). NULL and err if the system cannot watch fd (a regular
- * file). An error on the descriptor is told as what was asked for: the next read says which. */
+ * file), or not yet another one beside it. What is asked for is told again in each round for as
+ * long as it holds; an error on the descriptor is told as what was asked for: the next read says
+ * which. The descriptor's own flags are left as they are. */
 struct loop_watch *loop_watch_create(
     struct loop *loop, int fd, loop_watch_fn *fn, void *ctx, struct err *err);
 void loop_watch_set(struct loop_watch *watch, unsigned events); /* 0: none */

@@ -20,7 +20,6 @@ struct source {
 	const char *path; /* for messages */
 	int fd;		  /* -1: none, or at its end */
 	bool is_pollable; /* a read of it may have to wait */
-	int flags;	  /* of fd, which others have, too */
 	struct loop_watch *watch;
 	loop_fn *on_ready;
 	void *ctx;
@@ -60,8 +59,6 @@ source_open(struct source **out, struct loop *loop, char *const *arguments, size
 		return err_set(err, ERR_INPUT, "the list of targets %s is a directory", path);
 	}
 	source->is_pollable = path != NULL && !S_ISREG(st.st_mode);
-	if (source->is_pollable)
-		source->flags = fcntl(source->fd, F_GETFL);
 	*out = source;
 	return 0;
 }
@@ -138,9 +135,6 @@ fill(struct source *source, struct err *err)
 			    loop_watch_create(source->loop, source->fd, on_readable, source, err);
 		if (source->watch == NULL)
 			return -2;
-		/* libuv made it non-blocking: so it would stay for the shell that we have it from,
-		 * and for our own output to the same terminal. poll(2) is enough here. */
-		fcntl(source->fd, F_SETFL, source->flags);
 		loop_watch_set(source->watch, LOOP_READ);
 		return -1;
 	}

@@ -129,6 +129,8 @@ configure(SSL_CTX *ssl, enum offer offer)
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_cert_list(ssl, LIMIT_TLS_CERTIFICATE_MESSAGE);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
+	/* One read(2) for all records that have come, not two for each. */
+	SSL_CTX_set_read_ahead(ssl, 1);
 	/* Else one SSL_read() goes on as long as a server sends session tickets. */
 	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_options(ssl, SSL_OP_LEGACY_SERVER_CONNECT |

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/probe/spare.h"
 #include "collector/run/run.h"
 #include "store/base/options.h"
 
@@ -52,6 +53,7 @@ without_command(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
+	spare_install();
 	options_open_streams();
 	if (argc < 2 || argv[1][0] == '-')
 		return without_command(argc, argv);

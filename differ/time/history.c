@@ -230,7 +230,7 @@ walk_steady(struct history *h, struct timeline *timeline, int64_t since_ms, int6
 {
 	const struct lifetimes *l = &h->lifetimes;
 	struct sighting sighting;
-	bool inside = false;
+	bool inside = since_ms == INT64_MIN; /* nothing is before that */
 	int rc;
 
 	while ((rc = timeline_next(timeline, &sighting, err)) > 0) {

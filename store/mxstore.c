@@ -17,6 +17,8 @@ static const struct command {
     {"import", "pem", mxstore_import_pem, "a chain that somebody kept, as an observation"},
     {"import", "zgrab2", mxstore_import_zgrab2, "what zgrab2's module smtp found"},
     {"import", "sonar", mxstore_import_sonar, "certificates and endpoints of Rapid7's Sonar"},
+    {"import", "postfix-log", mxstore_import_postfix_log,
+	"what Postfix logged of TLS with servers"},
     {"merge", NULL, mxstore_merge, "bring other corpora in"},
     {"backup", NULL, mxstore_backup, "a copy, while others write; or what came since the last"},
     {"compact", NULL, mxstore_compact, "rewrite it closely packed"},
@@ -32,7 +34,7 @@ help(FILE *out)
 	      "Look after a corpus of what mail servers showed.\n\n",
 	    out);
 	for (size_t i = 0; i < COMMAND_N; i++)
-		fprintf(out, "  %-7s %-7s %s\n", commands[i].name,
+		fprintf(out, "  %-7s %-11s %s\n", commands[i].name,
 		    commands[i].sub != NULL ? commands[i].sub : "", commands[i].help);
 	fputs("\nmxstore COMMAND --help tells a command's options; mxstore(1) all of them.\n", out);
 }

@@ -19,6 +19,7 @@ int mxstore_import_jsonl(int argc, char **argv);
 int mxstore_import_pem(int argc, char **argv);
 int mxstore_import_zgrab2(int argc, char **argv);
 int mxstore_import_sonar(int argc, char **argv);
+int mxstore_import_postfix_log(int argc, char **argv);
 int mxstore_merge(int argc, char **argv);
 int mxstore_backup(int argc, char **argv);
 int mxstore_compact(int argc, char **argv);

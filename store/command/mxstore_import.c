@@ -30,26 +30,46 @@ tick(void *ctx, const struct import_counts *counts)
 	return options_interrupted();
 }
 
+/* How lines were dated that do not say it themselves. */
 static void
-print_json(const struct import_counts *c)
+print_dates_json(const struct import_postfix_log *log)
+{
+	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
+
+	clock_format_ms(log->first_ms, first);
+	clock_format_ms(log->last_ms, last);
+	if (log->any)
+		printf(",\"first\":\"%s\",\"last\":\"%s\"", first, last);
+	else
+		printf(",\"first\":null,\"last\":null");
+	printf(",\"year_guessed\":%llu,\"time_guessed\":%llu", (unsigned long long)log->guessed,
+	    (unsigned long long)log->unstamped);
+}
+
+static void
+print_json(const struct import_counts *c, const struct import_postfix_log *log)
 {
 	printf("{\"type\":\"import\",\"files\":%llu,\"lines\":%llu,\"observations\":%llu,"
 	       "\"dns_answers\":%llu,\"certificates\":%llu,\"repeated\":%llu,\"bad\":%llu,"
-	       "\"skipped\":%llu,\"incomplete\":%llu}\n",
+	       "\"skipped\":%llu,\"incomplete\":%llu",
 	    (unsigned long long)c->files, (unsigned long long)c->lines,
 	    (unsigned long long)c->observations, (unsigned long long)c->dns_answers,
 	    (unsigned long long)c->certificates, (unsigned long long)c->repeated,
 	    (unsigned long long)c->bad, (unsigned long long)c->skipped,
 	    (unsigned long long)c->incomplete);
+	if (log != NULL)
+		print_dates_json(log);
+	puts("}");
 }
 
 /* The summary, and the exit status. */
 static int
-finish(const struct options *o, struct work *work, int status, const struct import_counts *c)
+finish(const struct options *o, struct work *work, int status, const struct import_counts *c,
+    const struct import_postfix_log *log)
 {
 	progress_finish(&work->progress);
 	if (o->json)
-		print_json(c);
+		print_json(c, log);
 	else if (!o->quiet)
 		printf(
 		    "%llu observations, %llu DNS answers, %llu certificates are new; %llu records "
@@ -86,6 +106,7 @@ struct files {
 	struct work work;
 	struct import_hooks hooks;
 	struct import_counts counts;
+	const struct import_postfix_log *log; /* of that import; else NULL */
 	int status;
 };
 
@@ -109,7 +130,7 @@ static int
 files_close(struct files *files)
 {
 	store_close(files->store);
-	return finish(files->options, &files->work, files->status, &files->counts);
+	return finish(files->options, &files->work, files->status, &files->counts, files->log);
 }
 
 int
@@ -231,6 +252,78 @@ mxstore_import_sonar(int argc, char **argv)
 	return files_close(&files);
 }
 
+static void
+print_dates(const struct import_postfix_log *log, const char *zone)
+{
+	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
+
+	if (!log->any || (log->guessed == 0 && log->unstamped == 0))
+		return;
+	clock_format_s(log->first_ms, first);
+	clock_format_s(log->last_ms, last);
+	if (log->guessed > 0)
+		printf("%llu lines have no year: taken as of %s to %s, in the zone %s; --year and "
+		       "--time-zone say otherwise\n",
+		    (unsigned long long)log->guessed, first, last,
+		    zone != NULL ? zone : "of this machine");
+	if (log->unstamped > 0)
+		printf(
+		    "%llu lines have no time: taken as of the line before, or of the file's last "
+		    "change; --time says otherwise\n",
+		    (unsigned long long)log->unstamped);
+}
+
+int
+mxstore_import_postfix_log(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {"import postfix-log [OPTION…] FILE…",
+	    "What Postfix's smtp and posttls-finger logged of TLS with servers, as observations\n"
+	    "without a chain; - is standard input; gzip and zstd are unpacked. Other lines are\n"
+	    "passed over.",
+	    true};
+	struct import_postfix_log log = {.time_ms = INT64_MIN};
+	const char *zone = NULL;
+	unsigned year = 0;
+	const struct option_row rows[] = {{"year", 0, OPTION_UNSIGNED, &year, "YEAR",
+					      "in which each file begins: the newest that can be"},
+	    {"time-zone", 0, OPTION_TEXT, &zone, "ZONE",
+		"of stamps without one, +hh:mm or IANA's name: this machine's"},
+	    {"time", 0, OPTION_TIME, &log.time_ms, "TIME",
+		"of lines without a stamp: that of the line before"},
+	    {"vantage", 0, OPTION_TEXT, &log.vantage, "NAME",
+		"from where: the machine that logged"},
+	    {0}};
+	struct options o = {.program = MXSTORE, .command = "import postfix-log"};
+	struct files files;
+	struct err wrong = {0};
+	int rc;
+
+	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
+		return rc;
+	if (log.vantage != NULL && !is_vantage(log.vantage))
+		return EXIT_TROUBLE;
+	if (year > 9999)
+		return options_usage_error(MXSTORE, "--year: %u is none", year);
+	log.year = (int)year;
+	if (zone_parse(&log.zone, zone, &wrong) != 0)
+		return options_usage_error(MXSTORE, "--time-zone: %s", wrong.text);
+	if (!files_open(&files, &o))
+		return files.status;
+	files.log = &log;
+	for (int i = 0; i < o.operand_n; i++) {
+		struct err err = {0};
+
+		rc = import_postfix_log(
+		    files.store, o.operands[i], &log, &files.hooks, &files.counts, &err);
+		if (!go_on(rc, &err, &files.status))
+			break;
+	}
+	rc = files_close(&files);
+	if (!o.json && !o.quiet)
+		print_dates(&log, zone);
+	return rc;
+}
+
 struct arguments {
 	const char *host, *address, *sni, *name, *offer, *vantage;
 	int64_t time_ms;
@@ -329,5 +422,5 @@ mxstore_import_pem(int argc, char **argv)
 			break;
 	}
 	store_close(store);
-	return finish(&o, &work, rc, &counts);
+	return finish(&o, &work, rc, &counts, NULL);
 }

@@ -6,6 +6,7 @@
 #ifndef MX509_IMPORT_H
 #define MX509_IMPORT_H
 
+#include "store/base/zone.h"
 #include "store/corpus/store.h"
 
 #define IMPORT_BATCH 10000
@@ -52,6 +53,27 @@ struct import_sonar {
 int import_sonar(struct store *store, const char *path, struct import_sonar *sonar,
     const struct import_hooks *hooks, struct import_counts *counts, struct err *err);
 void import_sonar_finish(struct import_sonar *sonar);
+
+/*
+ * Logs of Postfix (postfix_log.h, postfix_join.h): observations without a chain. A stamp of syslog
+ * without a year is of the year in which the file begins, and goes on across New Year; without one
+ * given, that is the newest in which the file's first stamp is not later than the file's last
+ * change, and no stamp is later than that.
+ */
+struct import_postfix_log {
+	const char
+	    *vantage;	  /* NULL: the machine that logged, or where it is masked "postfix-log" */
+	int year;	  /* 0: guessed */
+	struct zone zone; /* of stamps without one */
+	int64_t time_ms;  /* of lines without a stamp; INT64_MIN: that of the stamp before, or the
+			   * file's last change, or now where it is no file */
+	/* set: of what was taken, in all files */
+	uint64_t guessed, unstamped; /* lines whose year, or time, is none of the log's */
+	int64_t first_ms, last_ms;   /* if there is any */
+	bool any;
+};
+int import_postfix_log(struct store *store, const char *path, struct import_postfix_log *log,
+    const struct import_hooks *hooks, struct import_counts *counts, struct err *err);
 
 /* The certificates of a file of PEM, in their order, as what one observation of `series` showed at
  * time_ms (outcome success). sni_sent: as in struct evidence. A file without a certificate, or with

@@ -124,11 +124,23 @@ flag_parse(const char *text, unsigned *one_flag)
 	return true;
 }
 
+/* Postfix names the group and no signature of a TLS 1.3 session that was resumed: the server showed
+ * no certificate, the word is that of the connection before (tls_get_signature_params()). */
+static bool
+is_resumed(const struct evidence *e)
+{
+	return e->reported_by != NULL && strcmp(e->reported_by, "postfix") == 0 &&
+	       e->group != NULL && e->server_signature == NULL && e->tls_version != NULL &&
+	       strcmp(e->tls_version, "TLSv1.3") == 0;
+}
+
 bool
 evidence_is_observed(const struct evidence *e)
 {
-	if (e->chain_n > 0 || e->reported_status != NULL)
+	if (e->chain_n > 0)
 		return true;
+	if (e->reported_status != NULL)
+		return !is_resumed(e);
 	switch (e->outcome) {
 	case OUTCOME_STARTTLS_NOT_OFFERED:
 	case OUTCOME_TLS_ALERT:

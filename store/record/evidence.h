@@ -80,9 +80,10 @@ bool outcome_parse(const char *text, enum outcome *v);
 const char *flag_name(unsigned one_flag);
 bool flag_parse(const char *text, unsigned *one_flag);
 
-/* Whether it says something about the certificate: a chain, a log's report, or one of the
- * observed states without a chain (starttls-not-offered, 5yz to STARTTLS, tls-alert). All else is
- * a gap in the series, never a change. */
+/* Whether it says something about the certificate: a chain, a log's report (but of a session that
+ * was resumed, which shows none), or one of the observed states without a chain
+ * (starttls-not-offered, 5yz to STARTTLS, tls-alert). All else is a gap in the series, never a
+ * change. */
 bool evidence_is_observed(const struct evidence *e);
 
 int evidence_valid(const struct evidence *e, struct err *err);

@@ -305,6 +305,14 @@ test_observed(void **state)
 	assert_true(evidence_is_observed(&e));
 	e = (struct evidence){.outcome = OUTCOME_SUCCESS, .reported_status = "Trusted"};
 	assert_true(evidence_is_observed(&e));
+	/* TLS 1.3 without a signature: resumed. */
+	e.reported_by = "postfix";
+	assert_true(evidence_is_observed(&e));
+	e.tls_version = "TLSv1.3";
+	e.group = "X25519";
+	assert_false(evidence_is_observed(&e));
+	e.server_signature = "ECDSA";
+	assert_true(evidence_is_observed(&e));
 }
 
 static void

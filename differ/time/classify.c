@@ -231,6 +231,59 @@ starttls_gained(const struct transition *t)
 	       !is_without_starttls(t->new_state);
 }
 
+/* ---- what a log reported ----------------------------------------------------------------- */
+
+enum trust { TRUST_UNTOLD, TRUST_NONE, TRUST_GIVEN };
+
+static bool
+begins(const struct value *text, const char *with)
+{
+	size_t n = strlen(with);
+
+	return text != NULL && text->kind == VALUE_TEXT && text->len >= n &&
+	       memcmp(text->text, with, n) == 0;
+}
+
+/* In Postfix's words. A chain that is trusted is of no use where the mail then was not delivered
+ * because of it: its name did not match. */
+static enum trust
+reported_trust(const struct facts *facts)
+{
+	const struct value *reported = get(facts, FIELD_REPORTED);
+	const struct value *status = value_member(reported, "status");
+
+	if (begins(status, "Untrusted") || begins(status, "Anonymous"))
+		return TRUST_NONE;
+	if (begins(status, "Verified"))
+		return TRUST_GIVEN;
+	if (!begins(status, "Trusted"))
+		return TRUST_UNTOLD;
+	return begins(value_member(reported, "reason"), "Server certificate not ") ? TRUST_NONE
+										   : TRUST_GIVEN;
+}
+
+/* Of a state with a chain a verdict is computed, whatever a log said. */
+static bool
+reported_turn(const struct transition *t, enum trust from, enum trust to)
+{
+	return !t->old_state->has_chain && !t->new_state->has_chain &&
+	       reported_trust(t->old) == from && reported_trust(t->new) == to;
+}
+
+static bool
+trust_lost(const struct transition *t)
+{
+	return reported_turn(t, TRUST_GIVEN, TRUST_NONE);
+}
+
+static bool
+trust_gained(const struct transition *t)
+{
+	return reported_turn(t, TRUST_NONE, TRUST_GIVEN);
+}
+
+/* ---- coming and going -------------------------------------------------------------------- */
+
 static bool
 gone(const struct transition *t)
 {
@@ -331,7 +384,9 @@ const struct class_row class_table[CLASS_N] = {
 	"without any host name, or with a text that speaks to the client",
 	became_sentinel},
     [CLASS_TRUST_LOSS] = {"trust-loss", SEVERITY_CRITICAL,
-	"a verdict turned from delivering to not delivering", NULL},
+	"a verdict turned from delivering to not delivering, or what a log reports from trusted to "
+	"untrusted",
+	trust_lost},
     [CLASS_STARTTLS_LOST] = {"starttls-lost", SEVERITY_CRITICAL,
 	"STARTTLS was to be had and is no longer", starttls_lost},
     [CLASS_DNSSEC_LOST] = {"dnssec-lost", SEVERITY_CRITICAL,
@@ -356,7 +411,10 @@ const struct class_row class_table[CLASS_N] = {
     [CLASS_STARTTLS_GAINED] = {"starttls-gained", SEVERITY_NOTICE,
 	"STARTTLS was not to be had and is now", starttls_gained},
     [CLASS_TRUST_GAIN] = {"trust-gain", SEVERITY_NOTICE,
-	"a verdict turned from not delivering to delivering", NULL},
+	"a verdict turned from not delivering to delivering, or what a log reports from untrusted "
+	"to "
+	"trusted",
+	trust_gained},
     [CLASS_DNSSEC_GAINED] = {"dnssec-gained", SEVERITY_NOTICE,
 	"the records of a name were insecure and are secure", NULL},
     [CLASS_MX_CHANGE] = {"mx-change", SEVERITY_NOTICE, "the MX records of a domain differ", NULL},

@@ -40,6 +40,7 @@ static const char *const plain[BUILD_PARTS] = {
 struct shown {
 	bool none; /* no certificate: `outcome` */
 	enum outcome outcome;
+	const char *status, *reason; /* of none: what a log reported */
 	const char *cipher;
 	const char *part[BUILD_PARTS]; /* in the place of plain ones */
 };
@@ -124,6 +125,22 @@ static const struct row rows[] = {
 	.classes = BIT(BACK) | BIT(RENEWAL), .severity = SEVERITY_NOTICE},
     {"taken back", .new.part[BUILD_SERIAL] = "02(02)", .kind = LIFETIME_ROLLED_BACK,
 	.classes = BIT(ROLLED_BACK) | BIT(REISSUE), .severity = SEVERITY_NOTICE},
+    {"not trusted any more", .old = {.none = true, .status = "Verified"},
+	.new = {.none = true, .status = "Untrusted", .reason = "self-signed certificate"},
+	.classes = BIT(TRUST_LOSS), .severity = SEVERITY_CRITICAL},
+    {"trusted, but by another name", .old = {.none = true, .status = "Trusted"},
+	.new = {.none = true, .status = "Trusted", .reason = "Server certificate not verified"},
+	.classes = BIT(TRUST_LOSS), .severity = SEVERITY_CRITICAL},
+    {"trusted again", .old = {.none = true, .status = "Anonymous"},
+	.new = {.none = true, .status = "Trusted"}, .classes = BIT(TRUST_GAIN),
+	.severity = SEVERITY_NOTICE},
+    {"verified no more", .old = {.none = true, .status = "Verified"},
+	.new = {.none = true, .status = "Trusted"}, .classes = 0, .severity = SEVERITY_NOTICE},
+    {"a log without STARTTLS", .old = {.none = true, .status = "Untrusted"},
+	.new = {.none = true, .outcome = OUTCOME_STARTTLS_NOT_OFFERED},
+	.classes = BIT(STARTTLS_LOST), .severity = SEVERITY_CRITICAL},
+    {"a certificate after a log", .old = {.none = true, .status = "Untrusted"}, .classes = 0,
+	.severity = SEVERITY_NOTICE},
     {"returned", .new.part[BUILD_SERIAL] = "02(02)", .returned = true,
 	.classes = BIT(ROLLED_BACK) | BIT(REISSUE), .severity = SEVERITY_NOTICE},
 };
@@ -140,6 +157,9 @@ show(const struct shown *shown, struct state *state)
 	if (shown->outcome == OUTCOME_STARTTLS_REJECTED)
 		e.smtp_code = 554;
 	if (shown->none) {
+		e.reported_by = shown->status != NULL ? "postfix" : NULL;
+		e.reported_status = shown->status;
+		e.reported_reason = shown->reason;
 		state->observed = evidence_is_observed(&e);
 		return facts_of_evidence(&e, NULL);
 	}

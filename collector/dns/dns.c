@@ -103,6 +103,19 @@ rcode_name(int rcode)
 									      : "OTHER";
 }
 
+/* What a stranger's answer holds beyond our limits is left out, and that is said. */
+static void
+tell_cut(struct dns *dns, const struct dns_entry *entry, size_t total, size_t kept)
+{
+	char line[LIMIT_NAME + 128], type[16];
+
+	snprintf(line, sizeof(line),
+	    "%s: of its %zu %s records %zu are kept: the others are too many, or too long",
+	    entry->name, total, rrtype_name(entry->result.rrtype, type), kept);
+	if (dns->notice != NULL)
+		dns->notice(dns->ctx, line);
+}
+
 static void
 fill(struct dns *dns, struct dns_entry *entry, const struct resolver_answer *r)
 {
@@ -131,6 +144,8 @@ fill(struct dns *dns, struct dns_entry *entry, const struct resolver_answer *r)
 		if (text.len <= LIMIT_DNS_RECORD)
 			records[n++] = mem_strdup(buf_text(&text));
 	}
+	if (n < r->records_n)
+		tell_cut(dns, entry, r->records_n, n);
 	dns_entry_set_records(entry, records, n);
 	buf_finish(&text);
 }
@@ -164,23 +179,29 @@ deliver(struct dns *dns, struct dns_entry *entry)
 	entry->pinned = false;
 }
 
+/* Whether the status of an answer is that of its links, too. */
+static bool
+tells_links(const struct dns_result *of)
+{
+	return of->answer.status != DNS_INSECURE ||
+	       (of->rrtype != RDATA_A && of->rrtype != RDATA_AAAA);
+}
+
 /* One link of a chain of CNAMEs, as a record of its own. */
 static void
-note_cname(struct dns *dns, const struct dns_answer *of, const ns_msg *message, const ns_rr *rr)
+note_link(struct dns *dns, const struct dns_result *result, const char *owner, const char *name,
+    uint32_t ttl_s)
 {
-	char target[NS_MAXDNAME], owner[LIMIT_NAME + 1], name[LIMIT_NAME + 1], **records;
+	const struct dns_answer *of = &result->answer;
 	struct dns_entry *entry;
+	char **records;
 
-	if (ns_name_uncompress(ns_msg_base(*message), ns_msg_end(*message), ns_rr_rdata(*rr),
-		target, sizeof(target)) < 0 ||
-	    host_normalise(ns_rr_name(*rr), owner, NULL) != 0 ||
-	    host_normalise(target, name, NULL) != 0 ||
-	    dns_cache_find(&dns->cache, owner, RDATA_CNAME) != NULL)
+	if (!tells_links(result) || dns_cache_find(&dns->cache, owner, RDATA_CNAME) != NULL)
 		return;
 	entry = dns_cache_add(&dns->cache, owner, RDATA_CNAME);
 	entry->result.answer = (struct dns_answer){
 	    .time_ms = of->time_ms,
-	    .ttl_s = ns_rr_ttl(*rr),
+	    .ttl_s = ttl_s,
 	    .status = of->status,
 	    .rcode = "NOERROR",
 	};
@@ -190,18 +211,41 @@ note_cname(struct dns *dns, const struct dns_answer *of, const ns_msg *message, 
 	deliver(dns, entry);
 }
 
-static void
-note_cnames(struct dns *dns, const struct dns_answer *of, const struct resolver_answer *r)
+/* False: what stands there is no pair of names. */
+static bool
+read_link(
+    const ns_msg *message, const ns_rr *rr, char owner[LIMIT_NAME + 1], char name[LIMIT_NAME + 1])
 {
+	char target[NS_MAXDNAME];
+
+	return ns_name_uncompress(ns_msg_base(*message), ns_msg_end(*message), ns_rr_rdata(*rr),
+		   target, sizeof(target)) >= 0 &&
+	       host_normalise(ns_rr_name(*rr), owner, NULL) == 0 &&
+	       host_normalise(target, name, NULL) == 0;
+}
+
+static void
+note_cnames(struct dns *dns, struct dns_entry *entry, const struct resolver_answer *r)
+{
+	char owner[LIMIT_NAME + 1], name[LIMIT_NAME + 1], at[LIMIT_NAME + 1];
 	ns_msg message;
 	ns_rr rr;
 
+	snprintf(at, sizeof(at), "%s", entry->name);
 	if (r->bogus || r->packet == NULL ||
 	    ns_initparse(r->packet, (int)r->packet_len, &message) != 0)
 		return;
-	for (int i = 0; i < ns_msg_count(message, ns_s_an) && i < LIMIT_DNS_RECORDS; i++)
-		if (ns_parserr(&message, ns_s_an, i, &rr) == 0 && ns_rr_type(rr) == ns_t_cname)
-			note_cname(dns, of, &message, &rr);
+	for (int i = 0; i < ns_msg_count(message, ns_s_an) && i < LIMIT_DNS_RECORDS; i++) {
+		if (ns_parserr(&message, ns_s_an, i, &rr) != 0 || ns_rr_type(rr) != ns_t_cname ||
+		    !read_link(&message, &rr, owner, name))
+			continue;
+		if (strcmp(owner, at) == 0)
+			strcpy(at, name);
+		if (entry->result.rrtype != RDATA_CNAME)
+			note_link(dns, &entry->result, owner, name, ns_rr_ttl(rr));
+	}
+	if (strcmp(at, entry->name) != 0 && entry->result.rrtype != RDATA_CNAME)
+		dns_entry_set_canonical(entry, at);
 }
 
 static void
@@ -212,7 +256,7 @@ on_answer(void *ctx, const struct resolver_answer *r)
 
 	if (r != NULL) {
 		fill(dns, entry, r);
-		note_cnames(dns, &entry->result.answer, r);
+		note_cnames(dns, entry, r);
 	} else {
 		fill_failure(entry);
 	}

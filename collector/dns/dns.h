@@ -31,9 +31,11 @@ struct dns_result {
 	uint16_t rrtype;
 	struct dns_answer answer;
 	bool nxdomain;
+	const char *canonical; /* where CNAMEs lead from the name; NULL where it is none */
 };
 
-/* Every answer and every CNAME on the way to one, once. */
+/* Every answer and every CNAME on the way to one, once. That of a host whose address is insecure is
+ * not told from its address: each link may be secure by itself, and has to be asked for. */
 typedef void dns_record_fn(void *ctx, const struct dns_result *result);
 typedef void dns_done_fn(void *ctx, const struct dns_result *result);
 /* A line for the user. */

@@ -38,6 +38,7 @@ free_entry(struct dns_entry *entry)
 		free(w);
 	}
 	free_records(entry);
+	free((char *)entry->result.canonical);
 	free(entry);
 }
 
@@ -182,4 +183,11 @@ dns_entry_set_records(struct dns_entry *entry, char **records, size_t n)
 	answer->owned = records;
 	answer->records = (const char *const *)records;
 	answer->records_n = kept;
+}
+
+void
+dns_entry_set_canonical(struct dns_entry *entry, const char *name)
+{
+	free((char *)entry->result.canonical);
+	entry->result.canonical = mem_strdup(name);
 }

@@ -30,7 +30,7 @@ struct dns_entry {
 	struct resolver_question question;
 	int64_t asked_ms; /* monotonic */
 	struct dns_waiter *waiters;
-	struct dns_result result; /* owns the answer's texts, by answer.owned */
+	struct dns_result result; /* owns the answer's texts, by answer.owned, and canonical */
 	char name[];
 };
 
@@ -56,5 +56,6 @@ void dns_cache_move(struct dns_cache *cache, struct dns_entry *entry, enum dns_e
 /* Takes the texts of *records (n of them, each malloc'ed, in any order) into the answer, sorted
  * and without repeats. */
 void dns_entry_set_records(struct dns_entry *entry, char **records, size_t n);
+void dns_entry_set_canonical(struct dns_entry *entry, const char *name); /* copied */
 
 #endif

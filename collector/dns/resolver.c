@@ -126,6 +126,9 @@ set_options(struct ub_ctx *ub, bool validate)
 	    {"do-not-query-localhost:", "no"}, /* a resolver may well be on this machine */
 	    {"outgoing-range:", "4096"},
 	    {"num-queries-per-thread:", "2048"},
+	    /* A set is verified in its canonical form, each record with the whole name of its
+	     * owner: of a message of 64 KiB that may take 1 MiB. What does not fit is bogus. */
+	    {"msg-buffer-size:", "1048576"},
 	    {"msg-cache-size:", "16m"},
 	    {"rrset-cache-size:", "32m"},
 	    {"trust-anchor-signaling:", "no"},

@@ -9,6 +9,7 @@
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/record/host.h"
+#include "store/record/sts_policy.h"
 
 /* One MX host of the lookup, while it is asked for. */
 struct host {
@@ -19,6 +20,7 @@ struct host {
 	size_t addresses_n;
 	bool secure, insecure; /* some of its answers were */
 	bool bogus, failed;
+	char *canonical; /* where its name leads as an alias; NULL: it is none */
 };
 
 struct lookup {
@@ -27,10 +29,11 @@ struct lookup {
 	struct target target;
 	struct host *hosts;
 	size_t hosts_n;
-	size_t pending;	    /* hosts and TLSA questions, and one for the lookup itself */
-	size_t found;	    /* hosts with addresses */
-	size_t addresses_n; /* of all hosts */
-	bool waited;	    /* for any answer: not all was known before */
+	size_t pending; /* hosts, TLSA, CNAME and TXT questions, and one for the lookup itself */
+	enum lookup_end end; /* where not LOOKUP_DONE, no host is asked for */
+	size_t found;	     /* hosts with addresses */
+	size_t addresses_n;  /* of all hosts */
+	bool waited;	     /* for any answer: not all was known before */
 	bool bogus, failed;
 	bool nameless; /* an MX record that names no host was told */
 	int64_t began_ms;
@@ -49,6 +52,8 @@ static void
 finish(struct lookup *lookup, enum lookup_end end)
 {
 	lookup->calls.done(lookup->calls.ctx, lookup->target.name, end);
+	for (size_t i = 0; i < lookup->hosts_n; i++)
+		free(lookup->hosts[i].canonical);
 	free(lookup->hosts);
 	free(lookup);
 }
@@ -60,7 +65,9 @@ one_done(struct lookup *lookup)
 
 	if (--lookup->pending > 0)
 		return;
-	if (lookup->found > 0)
+	if (lookup->end != LOOKUP_DONE)
+		end = lookup->end;
+	else if (lookup->found > 0)
 		end = LOOKUP_DONE;
 	else if (lookup->bogus)
 		end = LOOKUP_DNS_BOGUS;
@@ -79,30 +86,111 @@ notice(struct lookup *lookup, const char *name, const char *what)
 	lookup->calls.notice(lookup->calls.ctx, line);
 }
 
-/* ---- addresses ----------------------------------------------------------------------------- */
+/* ---- what is asked for to be recorded ------------------------------------------------------- */
 
 static void
-on_tlsa(void *ctx, const struct dns_result *result)
+on_recorded(void *ctx, const struct dns_result *result)
 {
-	(void)result; /* recorded */
+	(void)result;
 	one_done(ctx);
+}
+
+/* A name that is too long exists nowhere. */
+static void
+ask_to_record(struct lookup *lookup, const char *prefix, const char *at, uint16_t rrtype)
+{
+	char name[2 * LIMIT_NAME];
+
+	if (snprintf(name, sizeof(name), "%s%s", prefix, at) > LIMIT_NAME)
+		return;
+	lookup->pending++;
+	if (dns_ask(lookup->settings.dns, name, rrtype, on_recorded, lookup) != NULL)
+		lookup->pending--;
+}
+
+static void
+ask_tlsa_at(struct lookup *lookup, const char *at)
+{
+	char prefix[32];
+
+	snprintf(prefix, sizeof(prefix), "_%u._tcp.", lookup->settings.port);
+	ask_to_record(lookup, prefix, at, RDATA_TLSA);
+}
+
+static void
+take_alias(struct host *host, const struct dns_result *result)
+{
+	if (result->answer.status == DNS_SECURE)
+		ask_tlsa_at(host->lookup, host->name);
+}
+
+static void
+on_alias(void *ctx, const struct dns_result *result)
+{
+	struct host *host = ctx;
+
+	take_alias(host, result);
+	one_done(host->lookup);
 }
 
 static void
 ask_tlsa(struct host *host)
 {
 	struct lookup *lookup = host->lookup;
-	char name[LIMIT_NAME + 32];
+	const struct dns_result *known;
 
-	if (!host->secure || host->insecure || host->bogus || host->failed)
+	if (host->bogus || host->failed)
 		return;
-	if (snprintf(name, sizeof(name), "_%u._tcp.%s", lookup->settings.port, host->name) >
-	    LIMIT_NAME)
+	if (!host->insecure) {
+		ask_tlsa_at(lookup, host->name);
+		if (host->canonical != NULL)
+			ask_tlsa_at(lookup, host->canonical);
+	} else if (host->canonical != NULL) {
+		lookup->pending++;
+		known = dns_ask(lookup->settings.dns, host->name, RDATA_CNAME, on_alias, host);
+		if (known != NULL) {
+			take_alias(host, known);
+			lookup->pending--;
+		}
+	}
+}
+
+static void
+take_announcement(struct lookup *lookup, const struct dns_result *result)
+{
+	const struct dns_answer *answer = &result->answer;
+	char id[STS_ID_MAX + 1];
+
+	if (lookup->calls.announced != NULL && answer->status != DNS_BOGUS &&
+	    sts_policy_id(answer->records, answer->records_n, id, NULL) > 0)
+		lookup->calls.announced(lookup->calls.ctx, lookup->target.name);
+}
+
+static void
+on_announcement(void *ctx, const struct dns_result *result)
+{
+	take_announcement(ctx, result);
+	one_done(ctx);
+}
+
+static void
+ask_texts(struct lookup *lookup)
+{
+	char name[2 * LIMIT_NAME];
+	const struct dns_result *known;
+
+	ask_to_record(lookup, "_smtp._tls.", lookup->target.name, RDATA_TXT);
+	if (snprintf(name, sizeof(name), "_mta-sts.%s", lookup->target.name) > LIMIT_NAME)
 		return;
 	lookup->pending++;
-	if (dns_ask(lookup->settings.dns, name, RDATA_TLSA, on_tlsa, lookup) != NULL)
+	known = dns_ask(lookup->settings.dns, name, RDATA_TXT, on_announcement, lookup);
+	if (known != NULL) {
+		take_announcement(lookup, known);
 		lookup->pending--;
+	}
 }
+
+/* ---- addresses ----------------------------------------------------------------------------- */
 
 /* A domain may name as many hosts, and a host as many addresses, as somebody likes. */
 static void
@@ -161,6 +249,8 @@ take_addresses(struct host *host, const struct dns_result *result)
 	host->insecure |= answer->status == DNS_INSECURE || answer->status == DNS_UNVALIDATED;
 	host->bogus |= answer->status == DNS_BOGUS;
 	host->failed |= answer->status == DNS_FAILED;
+	if (host->canonical == NULL && result->canonical != NULL)
+		host->canonical = mem_strdup(result->canonical);
 	for (size_t i = 0; i < answer->records_n; i++) {
 		struct ip *ip = &host->addresses[host->addresses_n];
 
@@ -212,14 +302,13 @@ ask_host(struct host *host)
 		host_done(host);
 }
 
-/* Asks for all hosts; their answers may come at once, so the lookup holds on to itself. */
+/* The answers may come at once: the caller holds on to the lookup. */
 static void
 ask_hosts(struct lookup *lookup)
 {
-	lookup->pending = lookup->hosts_n + 1;
+	lookup->pending += lookup->hosts_n;
 	for (size_t i = 0; i < lookup->hosts_n; i++)
 		ask_host(&lookup->hosts[i]);
-	one_done(lookup);
 }
 
 /* ---- mail exchangers ----------------------------------------------------------------------- */
@@ -321,12 +410,15 @@ static void
 on_mx(void *ctx, const struct dns_result *result)
 {
 	struct lookup *lookup = ctx;
-	enum lookup_end end = take_answer(lookup, result);
 
-	if (end != LOOKUP_DONE)
-		finish(lookup, end);
-	else
+	lookup->end = take_answer(lookup, result);
+	lookup->pending = 1;
+	/* A sender that does not validate goes on where we do not. */
+	if (lookup->end != LOOKUP_NO_MX && lookup->end != LOOKUP_NULL_MX)
+		ask_texts(lookup);
+	if (lookup->end == LOOKUP_DONE)
 		ask_hosts(lookup);
+	one_done(lookup);
 }
 
 void
@@ -345,7 +437,9 @@ lookup_start(const struct lookup_settings *settings, const struct target *target
 	if (target->kind == TARGET_MX) {
 		lookup->hosts = mem_zero(1, sizeof(*lookup->hosts));
 		take_implicit(lookup);
+		lookup->pending = 1;
 		ask_hosts(lookup);
+		one_done(lookup);
 		return;
 	}
 	known = dns_ask(settings->dns, target->name, RDATA_MX, on_mx, lookup);

@@ -1,7 +1,13 @@
 /*
  * lookup: from a domain or an MX host to addresses: MX records (RFC 5321 section 5.1), the
- * implicit MX where there is none, the null MX (RFC 7505), A and AAAA of each host, and its TLSA
- * records where its addresses are secure (RFC 7672 section 2.2.1).
+ * implicit MX where there is none, the null MX (RFC 7505), A and AAAA of each host; and what else
+ * DNS says about its mail, which is asked for to be recorded:
+ *
+ * - TLSA of a host whose addresses are secure, at its name and, where that is an alias, also where
+ *   the alias leads; of an alias that is secure though its addresses are not, at the name alone
+ *   (RFC 7672 sections 2.2.1 to 2.2.3).
+ * - TXT of _mta-sts and _smtp._tls of a domain that takes mail (RFC 8461 section 3.1, RFC 8460
+ *   section 3).
  *
  * Which addresses may be dialled is not asked here. Answers are recorded by struct dns itself.
  */
@@ -42,6 +48,9 @@ struct lookup_host {
 
 struct lookup_calls {
 	void (*host)(void *ctx, const struct lookup_host *host);
+	/* The domain announces an MTA-STS policy; may be NULL. It is asked for by the name alone:
+	 * the id only tells when to ask again. */
+	void (*announced)(void *ctx, const char *domain);
 	/* Something of a domain could not be had, though the rest goes on: a line without end. */
 	void (*notice)(void *ctx, const char *line);
 	/* The last call; the lookup is gone after it. name: of the target. */

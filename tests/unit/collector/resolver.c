@@ -79,6 +79,21 @@ resolver_add_mx(
 	add(reply, owner, RDATA_MX, &rdata);
 }
 
+void
+resolver_add_txt(struct resolver_reply *reply, const char *owner, const char *pieces)
+{
+	struct buf rdata = {0};
+
+	while (*pieces != '\0') {
+		size_t len = strcspn(pieces, "|");
+
+		buf_append_byte(&rdata, (uint8_t)len);
+		buf_append(&rdata, pieces, len);
+		pieces += len + (pieces[len] == '|');
+	}
+	add(reply, owner, RDATA_TXT, &rdata);
+}
+
 /* The name of the question, in small letters; how long the question is. */
 static size_t
 read_question(const uint8_t *p, size_t len, char name[256], uint16_t *rrtype)

@@ -33,6 +33,8 @@ void resolver_stop(struct resolver *resolver);
 
 void resolver_add_a(struct resolver_reply *reply, const char *owner, const char *address);
 void resolver_add_cname(struct resolver_reply *reply, const char *owner, const char *target);
+/* Pieces parted by "|". */
+void resolver_add_txt(struct resolver_reply *reply, const char *owner, const char *pieces);
 /* exchange: "" for the root */
 void resolver_add_mx(
     struct resolver_reply *reply, const char *owner, unsigned preference, const char *exchange);

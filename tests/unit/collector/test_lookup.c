@@ -26,7 +26,7 @@ struct world {
 	/* of one look-up */
 	bool done, runs;
 	enum lookup_end end;
-	unsigned hosts, addresses, notices, port;
+	unsigned hosts, addresses, notices, port, announced, texts;
 	char names[300], domain[300], notice[600];
 };
 
@@ -46,6 +46,11 @@ answer(struct resolver_reply *reply, const char *name, uint16_t rrtype)
 		snprintf(host, sizeof(host), "198.51.%u.%u", i / 250, i % 250);
 		resolver_add_a(reply, name, host);
 	}
+	if (rrtype == RDATA_TXT && strcmp(name, "_mta-sts.h1.example") == 0)
+		resolver_add_txt(reply, name, "v=ST|Sv1; id=|20260319");
+	if (rrtype == RDATA_TXT && strcmp(name, "_mta-sts.h2.example") == 0)
+		for (int i = 0; i < 2; i++)
+			resolver_add_txt(reply, name, i == 0 ? "v=STSv1; id=1" : "v=STSv1; id=2");
 	if (rrtype != RDATA_MX)
 		return 0;
 	if (strcmp(name, "two.example") == 0) {
@@ -69,6 +74,14 @@ answer(struct resolver_reply *reply, const char *name, uint16_t rrtype)
 	return 0;
 }
 
+static void
+on_record(void *ctx, const struct dns_result *result)
+{
+	struct world *w = ctx;
+
+	w->texts += result->rrtype == RDATA_TXT;
+}
+
 static int
 open_world(void **state)
 {
@@ -85,6 +98,7 @@ open_world(void **state)
 	options.resolver = w.resolver.address;
 	assert_int_equal(loop_create(&w.loop, NULL), 0);
 	assert_int_equal(dns_create(&w.dns, w.loop, &options, NULL), 0);
+	dns_on(w.dns, on_record, NULL, &w);
 	*state = &w;
 	return 0;
 }
@@ -113,6 +127,16 @@ on_host(void *ctx, const struct lookup_host *host)
 	if (len + strlen(host->name) + 2 < sizeof(w->names))
 		sprintf(w->names + len, "%s ", host->name);
 	assert_int_equal(strcmp(host->name, "h0.example") == 0, false);
+}
+
+static void
+on_announced(void *ctx, const char *domain)
+{
+	struct world *w = ctx;
+
+	assert_false(w->done);
+	assert_string_equal(domain, "h1.example");
+	w->announced++;
 }
 
 static void
@@ -146,12 +170,16 @@ static void
 look_up(struct world *w, const char *line)
 {
 	struct lookup_settings settings = {.dns = w->dns, .ipv4 = true, .ipv6 = true, .port = PORT};
-	struct lookup_calls calls = {on_host, on_notice, on_done, w};
+	struct lookup_calls calls = {.host = on_host,
+	    .announced = on_announced,
+	    .notice = on_notice,
+	    .done = on_done,
+	    .ctx = w};
 	struct loop_timer *timer = loop_timer_create(w->loop, give_up, w->loop);
 	struct target target;
 
 	w->done = false;
-	w->hosts = w->addresses = w->notices = 0;
+	w->hosts = w->addresses = w->notices = w->announced = w->texts = 0;
 	w->names[0] = w->domain[0] = w->notice[0] = '\0';
 	assert_int_equal(target_parse(&target, line, strlen(line), NULL), 1);
 	lookup_start(&settings, &target, &calls);
@@ -254,6 +282,29 @@ test_exchanges_that_are_no_names(void **state)
 	assert_int_equal(w->notices, 1);
 }
 
+/* Both texts of each domain that takes mail, and of no host. */
+static void
+test_texts(void **state)
+{
+	struct world *w = *state;
+
+	look_up(w, "h1.example");
+	assert_int_equal(w->texts, 2);
+	assert_int_equal(w->announced, 1);
+	look_up(w, "h1.example"); /* from memory */
+	assert_int_equal(w->texts, 0);
+	assert_int_equal(w->announced, 1);
+	look_up(w, "h2.example"); /* two are none */
+	assert_int_equal(w->texts, 2);
+	assert_int_equal(w->announced, 0);
+	look_up(w, "refuses2.example"); /* no MX was to be had: others may have got one */
+	assert_int_equal(w->end, LOOKUP_DNS_FAILURE);
+	assert_int_equal(w->texts, 2);
+	look_up(w, "null.example");
+	look_up(w, "mx:h3.example");
+	assert_int_equal(w->texts, 0);
+}
+
 int
 main(void)
 {
@@ -264,6 +315,7 @@ main(void)
 	    cmocka_unit_test(test_no_host),
 	    cmocka_unit_test(test_implicit_and_mx_targets),
 	    cmocka_unit_test(test_exchanges_that_are_no_names),
+	    cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, open_world, close_world);

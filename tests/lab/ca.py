@@ -9,6 +9,8 @@ import datetime
 import hashlib
 import os
 import re
+import shutil
+import ssl
 import subprocess
 import tempfile
 
@@ -25,8 +27,17 @@ SENTINEL = {
 }
 KEYS = {'P-256': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
         'P-384': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'],
+        'P-521': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-521'],
         'RSA-2048': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
-        'Ed25519': ['-algorithm', 'ED25519']}
+        'RSA-1024': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'],
+        'RSA-768': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:768'],
+        'RSA-PSS': ['-algorithm', 'RSA-PSS', '-pkeyopt', 'rsa_keygen_bits:2048'],
+        'Ed25519': ['-algorithm', 'ED25519'], 'Ed448': ['-algorithm', 'ED448']}
+LEAF = {'basicConstraints': 'critical,CA:FALSE', 'keyUsage': 'critical,digitalSignature',
+        'extendedKeyUsage': 'serverAuth', 'subjectAltName': None, 'subjectKeyIdentifier': 'hash',
+        'authorityKeyIdentifier': 'keyid'}
+AUTHORITY = {'basicConstraints': 'critical,CA:TRUE', 'keyUsage': 'critical,keyCertSign,cRLSign',
+             'subjectKeyIdentifier': 'hash', 'authorityKeyIdentifier': 'keyid'}
 
 
 def ders(path):
@@ -39,6 +50,18 @@ def ders(path):
 
 def sha256s(path):
     return [hashlib.sha256(der).hexdigest() for der in ders(path)]
+
+
+def tlsa(path, usage, selector, matching, nth=0):
+    """The rdata of a TLSA record (RFC 6698) for the nth certificate of a PEM file."""
+    data = ders(path)[nth]
+    if selector == 1:
+        pem = ssl.DER_cert_to_PEM_cert(data)
+        key = _openssl('x509', '-noout', '-pubkey', input=pem)
+        data = base64.b64decode(''.join(key.split('-----')[2].split()))
+    if matching:
+        data = hashlib.new({1: 'sha256', 2: 'sha512'}[matching], data).digest()
+    return f'{usage} {selector} {matching} {data.hex()}'
 
 
 def _openssl(*args, **more):
@@ -96,6 +119,27 @@ class Ca:
                           ['subjectAltName=' + ','.join('DNS:' + h for h in hosts)])
         return self._bundle(name, [name])
 
+    def leaf(self, name, hosts, issuer='intermediate', chain=None, key='P-256', subject=None,
+             **more):
+        """As issue(), but that every part can be otherwise: see certificate(). chain: what stands
+        behind the leaf."""
+        sans = ','.join(h if ':' in h else 'DNS:' + h for h in hosts)
+        extensions = {**LEAF, 'subjectAltName': sans or None, **more.pop('extensions', {})}
+        self.certificate(name, key, subject or [('CN', 'server')], extensions, issuer, **more)
+        return self._bundle(name, [name, *([issuer] if chain is None else chain)])
+
+    def authority(self, name, issuer='root', subject=None, key='P-256', **more):
+        extensions = {**AUTHORITY, **more.pop('extensions', {})}
+        if not issuer:
+            extensions['authorityKeyIdentifier'] = None
+        return self.certificate(name, key, subject or self._name(name), extensions, issuer, **more)
+
+    def certificate(self, name, key, subject, extensions, issuer=None, **more):
+        """extensions: {name: value}, None for none. more: days, not_before, not_after, serial; md;
+        sigopt; same_key: the name of the certificate whose key it is to have."""
+        return self._certificate(name, key, subject,
+                                 [f'{k}={v}' for k, v in extensions.items() if v], issuer, **more)
+
     def _bundle(self, name, chain):
         path = self.path(name + '.bundle.pem')
         with open(path, 'w', encoding='ascii') as out:
@@ -106,24 +150,28 @@ class Ca:
         return path
 
     def _certificate(self, name, key, subject, extensions, issuer=None, days=30, not_before=None,
-                     not_after=None, serial=None):
+                     not_after=None, serial=None, md='sha256', sigopt=(), same_key=None):
         not_before = not_before or self.now - datetime.timedelta(days=1)
         not_after = not_after or not_before + datetime.timedelta(days=days)
         serial = serial or '4D' + os.urandom(15).hex().upper()
-        _openssl('genpkey', *KEYS[key], '-out', self.path(name + '.key'))
+        if same_key:
+            shutil.copy(self.path(same_key + '.key'), self.path(name + '.key'))
+        else:
+            _openssl('genpkey', *KEYS[key], '-out', self.path(name + '.key'))
         # openssl's data base of one certificate, and its other leavings, go with the folder.
         with tempfile.TemporaryDirectory() as work:
             for file, text in (('config', self._config(subject, extensions)), ('index', ''),
                                ('serial', serial + '\n')):
-                with open(os.path.join(work, file), 'w', encoding='ascii') as f:
+                with open(os.path.join(work, file), 'w', encoding='utf-8') as f:
                     f.write(text)
-            _openssl('req', '-new', '-config', 'config', '-key', self.path(name + '.key'),
+            _openssl('req', '-new', '-utf8', '-config', 'config', '-key', self.path(name + '.key'),
                      '-out', 'request', cwd=work)
             signer = ['-selfsign', '-keyfile', self.path(name + '.key')]
             if issuer:
                 signer = ['-cert', self.path(issuer + '.pem'), '-keyfile',
                           self.path(issuer + '.key')]
-            _openssl('ca', '-batch', '-notext', '-config', 'config', *signer, '-in', 'request',
+            _openssl('ca', '-batch', '-notext', '-config', 'config', '-md', md, *signer,
+                     *(part for o in sigopt for part in ('-sigopt', o)), '-in', 'request',
                      '-out', self.path(name + '.pem'), '-startdate', _date(not_before),
                      '-enddate', _date(not_after), cwd=work)
         return self.path(name + '.pem')
@@ -132,7 +180,7 @@ class Ca:
     def _config(subject, extensions):
         # MASK:0x2002: PrintableString where it suffices, else UTF8String: as in the sentinel.
         return '\n'.join([
-            '[req]', 'prompt=no', 'string_mask=MASK:0x2002', 'distinguished_name=name', '[name]',
+            '[req]', 'prompt=no', 'utf8=yes', 'string_mask=MASK:0x2002', 'distinguished_name=name', '[name]',
             *(f'{i}.{k}={v}' for i, (k, v) in enumerate(subject)),
             '[ca]', 'default_ca=this',
             '[this]', 'database=index', 'serial=serial',

@@ -1,6 +1,6 @@
 """Debian's servers, unpacked and not installed: apt-get download, dpkg -x.
 
-    packages.py FOLDER [SERVER…]      unpacks what FOLDER lacks (exim, nsd, postfix, opensmtpd)
+    packages.py FOLDER [SERVER…]      unpacks what FOLDER lacks (exim, nsd, postfix, opensmtpd, unbound)
 
 No root is needed, and the machine's own mail and DNS stay as they are: Debian's MTAs conflict
 with each other, and somebody may run one here. A library that the machine lacks is unpacked
@@ -22,13 +22,16 @@ SERVERS = {
     'nsd': ['nsd', 'libfstrm0', 'libprotobuf-c1', 'ldnsutils', 'libldns3'],
     'postfix': ['postfix'],
     'opensmtpd': ['opensmtpd', 'libevent-2.1-7'],
+    'unbound': ['unbound', 'libevent-2.1-7', 'libprotobuf-c1'],
 }
 PROGRAMS = {
     'exim': ['usr/sbin/exim4'],
     'nsd': ['usr/sbin/nsd', 'usr/bin/ldns-signzone', 'usr/bin/ldns-keygen'],
     'postfix': ['usr/lib/postfix/sbin/master', 'usr/lib/postfix/sbin/smtpd', 'usr/sbin/postconf',
-                'usr/sbin/postmap', 'usr/sbin/postfix'],
+                'usr/lib/postfix/sbin/smtp', 'usr/sbin/postmap', 'usr/sbin/postfix',
+                'usr/sbin/posttls-finger'],
     'opensmtpd': ['usr/sbin/smtpd', 'usr/sbin/smtpctl'],
+    'unbound': ['usr/sbin/unbound'],
 }
 # Which package of Debian 12 has a library: for those that `ldd` does not find.
 LIBRARIES = {
@@ -44,6 +47,7 @@ LIBRARIES = {
     'libunistring.so.2': 'libunistring2', 'libstdc++.so.6': 'libstdc++6',
     'libdbus-1.so.3': 'libdbus-1-3', 'libgssapi_krb5.so.2': 'libgssapi-krb5-2',
     'libkrb5.so.3': 'libkrb5-3', 'libk5crypto.so.3': 'libk5crypto3',
+    'libpython3.11.so.1.0': 'libpython3.11', 'libexpat.so.1': 'libexpat1',
     'libkrb5support.so.0': 'libkrb5support0', 'libkeyutils.so.1': 'libkeyutils1',
 }
 

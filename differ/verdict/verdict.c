@@ -8,9 +8,12 @@
 
 #define SLOTS (2 * VERDICT_KEPT) /* a power of two */
 
+/* What was verified. The key is kept whole: two that are equal in XXH3 alone are not the same. */
 struct kept {
-	struct hash key;
-	bool used;
+	uint64_t quick;
+	uint8_t *key;
+	size_t key_len; /* 0: free */
+	bool known;	/* all certificates are */
 	struct verify_result result;
 };
 
@@ -63,6 +66,16 @@ verdict_engine_create(
 	return rc;
 }
 
+static void
+forget(struct verdict_engine *e)
+{
+	for (size_t i = 0; e->kept != NULL && i < SLOTS; i++)
+		free(e->kept[i].key);
+	if (e->kept != NULL)
+		memset(e->kept, 0, SLOTS * sizeof(*e->kept));
+	e->kept_n = 0;
+}
+
 void
 verdict_engine_destroy(struct verdict_engine *e)
 {
@@ -72,9 +85,16 @@ verdict_engine_destroy(struct verdict_engine *e)
 	if (e->has_roots)
 		roots_finish(&e->roots);
 	free((char *)e->rules.roots);
+	forget(e);
 	free(e->kept);
 	buf_finish(&e->scratch);
 	free(e);
+}
+
+int
+verdict_has_roots(struct verdict_engine *e, struct err *err)
+{
+	return find_roots(e, err);
 }
 
 const struct hash *
@@ -101,90 +121,122 @@ append_name(struct buf *out, const char *name)
 		buf_append(out, name, len - 1);
 }
 
-static struct hash
-key_of(struct verdict_engine *e, const struct verdict_question *q, bool tlsa)
+/* Into e->scratch. However many TLSA records there are, a key is no longer than names are. */
+static void
+make_key(struct verdict_engine *e, const struct verdict_question *q, bool tlsa)
 {
 	struct buf *b = &e->scratch;
-	int64_t day = clock_day_of_ms(q->time_ms);
 
-	buf_clear(b);
-	for (size_t i = 0; i < q->evidence->chain_n; i++)
-		buf_append(b, q->evidence->chain[i].bytes, HASH_LEN);
-	buf_append_varint(b, zigzag(day));
-	append_name(b, q->host);
-	append_name(b, q->nexthop);
 	if (tlsa) {
-		append_name(b, q->dns.base);
+		struct hash records;
+
+		buf_clear(b);
 		for (size_t i = 0; i < q->dns.records_n; i++)
 			append_name(b, q->dns.records[i]);
+		records = hash_sha256(b->data, b->len);
+		buf_clear(b);
+		buf_append(b, records.bytes, HASH_LEN);
+		append_name(b, q->dns.base);
+	} else {
+		buf_clear(b);
 	}
-	return hash_sha256(b->data, b->len);
+	for (size_t i = 0; i < q->evidence->chain_n; i++)
+		buf_append(b, q->evidence->chain[i].bytes, HASH_LEN);
+	buf_append_varint(b, zigzag(clock_day_of_ms(q->time_ms)));
+	append_name(b, q->host);
+	append_name(b, q->nexthop);
+	buf_append_byte(b, tlsa);
 }
 
+/* The slot of the key in e->scratch: its own, or a free one. */
 static struct kept *
-find_kept(struct verdict_engine *e, const struct hash *key)
+find_kept(struct verdict_engine *e, uint64_t quick)
 {
-	size_t at;
-
 	if (e->kept == NULL)
 		e->kept = mem_zero(SLOTS, sizeof(*e->kept));
-	if (e->kept_n == VERDICT_KEPT) {
-		memset(e->kept, 0, SLOTS * sizeof(*e->kept));
-		e->kept_n = 0;
-	}
-	memcpy(&at, key->bytes, sizeof(at));
-	for (;; at++) {
+	if (e->kept_n == VERDICT_KEPT)
+		forget(e);
+	for (uint64_t at = quick;; at++) {
 		struct kept *k = &e->kept[at & (SLOTS - 1)];
 
-		if (!k->used || hash_compare(&k->key, key) == 0)
+		if (k->key_len == 0 || (k->quick == quick && k->key_len == e->scratch.len &&
+					   memcmp(k->key, e->scratch.data, k->key_len) == 0))
 			return k;
 	}
 }
 
+/* 1: all are known; 0; <0. */
 static int
-verify(struct verdict_engine *e, const struct verdict_question *q, bool tlsa,
-    struct verify_result *result, struct err *err)
+find_certificates(const struct verdict_question *q, struct span *certificates, struct err *err)
 {
-	struct verify_request request = {.chain = q->certificates,
-	    .chain_n = q->evidence->chain_n,
+	size_t n = q->evidence->chain_n;
+	int rc = 0;
+
+	if (q->certificates != NULL)
+		memcpy(certificates, q->certificates, n * sizeof(*certificates));
+	else if (q->fetch != NULL)
+		rc = q->fetch(q->fetch_ctx, q->evidence, certificates, err);
+	for (size_t i = 0; rc >= 0 && i < n; i++)
+		if (certificates[i].len == 0)
+			return 0;
+	return rc < 0 ? rc : 1;
+}
+
+static int
+verify(struct verdict_engine *e, const struct verdict_question *q, bool tlsa, struct kept *k,
+    struct err *err)
+{
+	struct verify_request request = {.chain_n = q->evidence->chain_n,
 	    .time_ms = q->time_ms,
 	    .host = q->host,
 	    .nexthop = q->nexthop,
 	    .base = q->dns.base != NULL ? q->dns.base : q->host};
+	struct span *certificates = mem_zero(request.chain_n, sizeof(*certificates));
 	struct tlsa records = {0};
-	int rc;
+	int rc = find_certificates(q, certificates, err);
 
-	if (tlsa) {
+	k->known = rc > 0;
+	k->result = (struct verify_result){.from_ms = INT64_MIN, .until_ms = INT64_MAX};
+	if (tlsa && rc > 0) {
 		tlsa_read(&records, q->dns.records, q->dns.records_n);
 		request.tlsa = &records;
 	}
-	if ((rc = find_roots(e, err)) >= 0 &&
+	request.chain = certificates;
+	if (rc > 0 && (rc = find_roots(e, err)) >= 0 &&
 	    (e->verify != NULL || (rc = verify_create(&e->verify, &e->roots, err)) >= 0)) {
 		e->count.verified++;
-		rc = verify_chain(e->verify, &request, result, err);
+		rc = verify_chain(e->verify, &request, &k->result, err);
 	}
 	tlsa_finish(&records);
-	return rc;
+	free(certificates);
+	return rc < 0 ? rc : 0;
 }
 
+/* 1; 0: a certificate is not known; <0. */
 static int
 verified(struct verdict_engine *e, const struct verdict_question *q,
     const struct verify_result **result, struct err *err)
 {
 	bool tlsa = conclude_wants_tlsa(&q->dns);
-	struct hash key = key_of(e, q, tlsa);
-	struct kept *k = find_kept(e, &key);
+	struct kept *k;
+	uint64_t quick;
 	int rc;
 
-	if (!k->used || q->time_ms < k->result.from_ms || q->time_ms >= k->result.until_ms) {
-		if ((rc = verify(e, q, tlsa, &k->result, err)) < 0)
+	make_key(e, q, tlsa);
+	quick = hash_quick(e->scratch.data, e->scratch.len);
+	k = find_kept(e, quick);
+	if (k->key_len == 0 || q->time_ms < k->result.from_ms || q->time_ms >= k->result.until_ms) {
+		if ((rc = verify(e, q, tlsa, k, err)) < 0)
 			return rc;
-		e->kept_n += !k->used;
-		k->used = true;
-		k->key = key;
+		if (k->key_len == 0) {
+			k->key = mem_dup(e->scratch.data, e->scratch.len);
+			k->key_len = e->scratch.len;
+			k->quick = quick;
+			e->kept_n++;
+		}
 	}
 	*result = &k->result;
-	return 0;
+	return k->known;
 }
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
@@ -198,13 +250,11 @@ is_version(const char *version, const char *const *of, size_t n)
 	return false;
 }
 
-static bool
-has_all_certificates(const struct verdict_question *q)
+bool
+verdict_can_be(const struct verdict_question *q)
 {
-	for (size_t i = 0; i < q->evidence->chain_n; i++)
-		if (q->certificates == NULL || q->certificates[i].len == 0)
-			return false;
-	return true;
+	return q->offer < OFFER_TLS1_0 && q->evidence->reported_by == NULL &&
+	       conclude_kind(q->evidence) != CONCLUDE_NOTHING;
 }
 
 int
@@ -224,14 +274,11 @@ verdict_of(struct verdict_engine *e, const struct verdict_question *q, struct ve
 	int rc;
 
 	*verdict = (struct verdict){0};
-	if (in.kind == CONCLUDE_NOTHING || q->offer >= OFFER_TLS1_0 ||
-	    q->evidence->reported_by != NULL)
+	if (!verdict_can_be(q))
 		return 0;
 	if (in.kind == CONCLUDE_TLS) {
-		if (!has_all_certificates(q))
-			return 0;
 		e->count.asked++;
-		if ((rc = verified(e, q, &result, err)) < 0)
+		if ((rc = verified(e, q, &result, err)) <= 0)
 			return rc;
 		verdict->error = result->error[1];
 	}

@@ -35,9 +35,16 @@ struct verdict_rules {
 	struct level_postfix postfix;
 };
 
+/* The DER of each certificate of the chain into certificates[], borrowed until the verdict is
+ * there; what is not known stays empty. 0 or <0. */
+typedef int verdict_fetch(
+    void *ctx, const struct evidence *evidence, struct span *certificates, struct err *err);
+
 struct verdict_question {
 	const struct evidence *evidence;
 	const struct span *certificates; /* DER of each of the chain; empty: not known */
+	verdict_fetch *fetch; /* where certificates is NULL: called only if it must be verified */
+	void *fetch_ctx;
 	enum offer offer;
 	int64_t time_ms;
 	const char *host;
@@ -57,6 +64,12 @@ struct verdict_engine;
 int verdict_engine_create(
     struct verdict_engine **engine, const struct verdict_rules *rules, struct err *err);
 void verdict_engine_destroy(struct verdict_engine *engine); /* accepts NULL */
+
+/* Whether there are roots to verify under: 0, or <0 and why not. */
+int verdict_has_roots(struct verdict_engine *engine, struct err *err);
+
+/* Whether the evidence is such that there may be a verdict. */
+bool verdict_can_be(const struct verdict_question *question);
 
 /* 1 and *verdict; 0: there is none; <0: trouble with the roots. */
 int verdict_of(struct verdict_engine *engine, const struct verdict_question *question,

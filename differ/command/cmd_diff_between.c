@@ -15,8 +15,10 @@ compare(void *ctx, uint32_t number, const struct series *series, struct err *err
 	int rc =
 	    changes_between(q->changes, number, series, q->since_ms, q->until_ms, &change, err);
 
-	if (rc <= 0 || !query_takes(q, change.classes, change.severity))
-		return rc < 0 ? rc : 0;
+	if (rc <= 0 || (rc = changes_judge(q->changes, series, &change, err)) < 0)
+		return rc;
+	if (!query_takes(q, change.classes, change.severity))
+		return 0;
 	b->shown++;
 	return print_change(q, &change, NULL, series, err);
 }
@@ -30,7 +32,7 @@ cmd_diff_between(int argc, char **argv)
 	struct err err = {0};
 	int status = query_open(&q, "diff", "--between T1 T2 [HOST…]",
 	    "What each series showed at T1 against what it showed at T2.",
-	    QUERY_SPAN | QUERY_CHANGES, NULL, argc, argv);
+	    QUERY_SPAN | QUERY_CHANGES | QUERY_VERDICTS, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;

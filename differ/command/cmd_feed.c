@@ -196,7 +196,7 @@ cmd_feed(int argc, char **argv)
 	int status = query_open(&f.query, "feed", "[HOST…]",
 	    "Changes as they were found, one JSON object a line, from a cursor over the journal; "
 	    "the\nlast line is the cursor to go on from.",
-	    QUERY_CHANGES, rows, argc, argv);
+	    QUERY_CHANGES | QUERY_VERDICTS, rows, argc, argv);
 
 	if (status < 0)
 		status = understand(&f);

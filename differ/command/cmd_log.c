@@ -24,13 +24,17 @@ gather(void *ctx, uint32_t number, const struct series *series, struct err *err)
 		 log->query->changes, number, series, INT64_MAX, NULL, &list, &n, err)) < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
-		if (!query_takes_change(log->query, &list[i]))
+		struct change change = list[i];
+
+		if ((rc = query_takes_judged(log->query, series, &change, err)) < 0)
+			return rc;
+		if (rc == 0)
 			continue;
 		if (log->n == log->cap) {
 			log->cap = log->cap > 0 ? 2 * log->cap : 64;
 			log->list = mem_grow(log->list, log->cap, sizeof(*log->list));
 		}
-		log->list[log->n++] = list[i];
+		log->list[log->n++] = change;
 	}
 	return 0;
 }
@@ -69,7 +73,7 @@ cmd_log(int argc, char **argv)
 	int status = query_open(&q, "log", "[HOST…]",
 	    "The history as changes, newest last: what, where, when at the earliest and the "
 	    "latest.",
-	    QUERY_SPAN | QUERY_CHANGES, NULL, argc, argv);
+	    QUERY_SPAN | QUERY_CHANGES | QUERY_VERDICTS, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;

@@ -61,6 +61,8 @@ show_series(void *ctx, uint32_t number, const struct series *series, struct err 
 	struct query *q = show->query;
 	int64_t until_ms = q->at_ms < INT64_MAX ? q->at_ms + 1 : INT64_MAX; /* TIME included */
 	struct arena arena = {0};
+	struct judge_state judged;
+	const struct judge_state *j = NULL;
 	struct fallback fallback;
 	const struct fallback *f;
 	const struct value *v;
@@ -71,11 +73,17 @@ show_series(void *ctx, uint32_t number, const struct series *series, struct err 
 	    (rc = fallback_find(q->changes, q->view, number, series, until_ms, &fallback, err)) < 0)
 		return rc;
 	f = rc > 0 ? &fallback : NULL;
+	if (q->judge != NULL) {
+		if ((rc = judge_state(q->judge, series, s.last.evidence, s.first_ms, s.last.time_ms,
+			 &judged, err)) < 0)
+			return rc;
+		j = rc > 0 ? &judged : NULL;
+	}
 	show->shown++;
 	if (!q->options.json)
 		return out_states_add(
-		    &show->text, q->changes, series, &s.last, s.after_ms, s.first_ms, f, err);
-	v = model_state(&arena, q->changes, series, &s.last, s.after_ms, s.first_ms, f, err);
+		    &show->text, q->changes, series, &s.last, s.after_ms, s.first_ms, f, j, err);
+	v = model_state(&arena, q->changes, series, &s.last, s.after_ms, s.first_ms, f, j, err);
 	if (v != NULL)
 		print_json(v);
 	arena_finish(&arena);
@@ -94,10 +102,10 @@ cmd_show(int argc, char **argv)
 	    "What each series shows now, or showed at --at TIME, and since when; and what "
 	    "addresses "
 	    "do\nwithout SNI or with an unknown name, and since when.",
-	    QUERY_AT | QUERY_CHANGES, NULL, argc, argv);
+	    QUERY_AT | QUERY_CHANGES | QUERY_VERDICTS, NULL, argc, argv);
 	const struct out_style style = print_style(&q);
 
-	out_states_init(&show.text, &style);
+	out_states_init(&show.text, &style, q.judge != NULL);
 	if (status >= 0)
 		goto out;
 	status = EXIT_DONE;

@@ -116,6 +116,67 @@ append_fields(struct buf *out, const struct difference *d, size_t n, const struc
 		    n - shown_n == 1 ? "field" : "fields");
 }
 
+static void
+append_levels(struct buf *out, unsigned levels)
+{
+	const char *comma = "";
+
+	for (unsigned i = 0; i < LEVEL_N; i++) {
+		if ((levels & 1u << i) == 0)
+			continue;
+		buf_printf(out, "%s%s", comma, level_name((enum level)i));
+		comma = ", ";
+	}
+}
+
+/* "    breaks verify, secure without SNI: Untrusted, certificate-not-trusted": at each level that
+ * turned, once for each answer. */
+static void
+append_turned(struct buf *out, const char *what, unsigned levels, const struct verdict *v,
+    const struct series *series)
+{
+	while (levels != 0) {
+		const struct conclude_level *first = NULL;
+		unsigned alike = 0;
+
+		for (unsigned i = 0; i < LEVEL_N; i++) {
+			const struct conclude_level *l = &v->levels[i];
+
+			if ((levels & 1u << i) == 0)
+				continue;
+			first = first != NULL ? first : l;
+			if (l->word == first->word && l->reason == first->reason)
+				alike |= 1u << i;
+		}
+		buf_printf(out, "    %s ", what);
+		append_levels(out, alike);
+		buf_append_text(out, " at SNI ");
+		out_history_sni(out, series);
+		buf_printf(out, ": %s",
+		    first->word != WORD_NULL ? level_word_name(first->word) : "no TLS");
+		if (first->reason != REASON_NULL)
+			buf_printf(out, ", %s", level_reason_name(first->reason));
+		buf_append_byte(out, '\n');
+		levels &= ~alike;
+	}
+}
+
+static int
+append_verdicts(struct buf *out, struct changes *changes, const struct change *change,
+    unsigned lost, unsigned gained, const struct series *series, struct err *err)
+{
+	struct change_verdicts v;
+	int rc;
+
+	if (lost == 0 && gained == 0)
+		return 0;
+	if ((rc = changes_verdicts(changes, series, change, &v, err)) < 0)
+		return rc;
+	append_turned(out, "breaks", lost, &v.new, series);
+	append_turned(out, "mends", gained, &v.new, series);
+	return 0;
+}
+
 int
 out_history_change(struct buf *out, struct changes *changes, const struct change *change,
     const struct change *above, const struct series *series, const struct out_style *style,
@@ -142,6 +203,8 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	if (change->clock_stepped)
 		buf_append_text(out, "; a clock was set meanwhile");
 	buf_append_byte(out, '\n');
+	if (append_verdicts(out, changes, change, change->lost, change->gained, series, err) < 0)
+		return err != NULL ? err->code : ERR_DAMAGED;
 	if (above != NULL && n > 0 && hash_compare(&above->fields, &change->fields) == 0)
 		buf_append_text(out, "    the same fields as above\n");
 	else
@@ -255,6 +318,7 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 {
 	const struct difference *d;
 	struct buf fields = {0};
+	struct series first;
 	int n = changes_differences(changes, &w->first, &d, err);
 
 	if (n < 0)
@@ -282,6 +346,11 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 	}
 	buf_append_byte(out, '\n');
 	append_rate(out, w);
+	if (store_series(view, w->first.series, &first, err) < 0 ||
+	    append_verdicts(out, changes, &w->first, w->lost, w->gained, &first, err) < 0) {
+		buf_finish(&fields);
+		return err != NULL ? err->code : ERR_DAMAGED;
+	}
 	append_common(&fields, w, d, (size_t)n, style);
 	if ((n = append_fallbacks(out, changes, view, w, err)) >= 0 && !style->plot)
 		n = append_members(out, view, w, style, err);

@@ -5,7 +5,7 @@
 #include "out_text.h"
 #include "store/base/text.h"
 
-enum { HOST, ADDRESS, SNI, SHOWS, KEY, ISSUER, SINCE, STATE_COLUMNS };
+enum { HOST, ADDRESS, SNI, SHOWS, KEY, ISSUER, SINCE, VERIFY, STATE_COLUMNS };
 
 static const struct out_column state_columns[STATE_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
@@ -15,6 +15,7 @@ static const struct out_column state_columns[STATE_COLUMNS] = {
     [KEY] = {"KEY", .least = 14, .optional = true},
     [ISSUER] = {"ISSUER", .least = 14, .optional = true},
     [SINCE] = {"SINCE"},
+    [VERIFY] = {"AT VERIFY", .least = 10, .optional = true},
 };
 
 enum { DOES = SNI + 1, DOES_SINCE, FALLBACK_COLUMNS };
@@ -28,10 +29,10 @@ static const struct out_column fallback_columns[FALLBACK_COLUMNS] = {
 };
 
 void
-out_states_init(struct out_states *out, const struct out_style *style)
+out_states_init(struct out_states *out, const struct out_style *style, bool verdicts)
 {
 	out->style = *style;
-	out_table_init(&out->states, state_columns, STATE_COLUMNS);
+	out_table_init(&out->states, state_columns, verdicts ? STATE_COLUMNS : VERIFY);
 	out_table_init(&out->fallbacks, fallback_columns, FALLBACK_COLUMNS);
 }
 
@@ -89,6 +90,26 @@ append_since(struct buf *out, bool after, int64_t time_ms, const struct out_styl
 	out_history_time(out, time_ms, style);
 }
 
+/* "Untrusted, certificate-expired": what the level verify says. */
+static void
+append_verdict(struct buf *out, const struct judge_state *judged)
+{
+	const struct conclude_level *l =
+	    judged != NULL ? &judged->verdict.levels[LEVEL_VERIFY] : NULL;
+	const char *word, *reason;
+
+	if (l == NULL || !l->known) {
+		buf_append_byte(out, '-');
+		return;
+	}
+	word = level_word_name(l->word);
+	reason = level_reason_name(l->reason);
+	buf_printf(out, "%s%s%s", word != NULL ? word : "no TLS", reason != NULL ? ", " : "",
+	    reason != NULL ? reason : "");
+	if ((judged->lapsed & 1u << LEVEL_VERIFY) != 0)
+		buf_append_text(out, " since it was first shown");
+}
+
 static void
 add_fallback(struct out_states *out, const struct series *series, const struct fallback *f)
 {
@@ -112,7 +133,7 @@ add_fallback(struct out_states *out, const struct series *series, const struct f
 int
 out_states_add(struct out_states *out, struct changes *changes, const struct series *series,
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
-    const struct fallback *fallback, struct err *err)
+    const struct fallback *fallback, const struct judge_state *judged, struct err *err)
 {
 	const struct state *state = states_get(changes_history(changes)->states, last->state);
 	const struct facts *facts = changes_facts(changes, last->evidence, err);
@@ -136,6 +157,7 @@ out_states_add(struct out_states *out, struct changes *changes, const struct ser
 	}
 	append_since(&cells[SINCE], after_ms != INT64_MIN,
 	    after_ms != INT64_MIN ? after_ms : first_ms, &out->style);
+	append_verdict(&cells[VERIFY], judged);
 	out_table_row(&out->states, severity, cells);
 	for (size_t i = 0; i < STATE_COLUMNS; i++)
 		buf_finish(&cells[i]);

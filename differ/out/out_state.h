@@ -13,11 +13,12 @@ struct out_states {
 	struct out_style style;
 };
 
-void out_states_init(struct out_states *out, const struct out_style *style);
+/* `verdicts`: with a column of them. */
+void out_states_init(struct out_states *out, const struct out_style *style, bool verdicts);
 /* As of model_state(). */
 int out_states_add(struct out_states *out, struct changes *changes, const struct series *series,
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
-    const struct fallback *fallback, struct err *err);
+    const struct fallback *fallback, const struct judge_state *judged, struct err *err);
 void out_states_print(struct buf *text, const struct out_states *out);
 void out_states_finish(struct out_states *out);
 

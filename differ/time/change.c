@@ -17,6 +17,7 @@ struct changes {
 	struct store_view *view;
 	struct change_rules rules;
 	struct history history;
+	struct judge *judge; /* borrowed; NULL: nothing is judged */
 	struct cached cache[CACHE_SLOTS];
 	uint32_t used_last; /* the slot that the last caller still looks at */
 	struct change *list;
@@ -50,6 +51,18 @@ changes_destroy(struct changes *c)
 	buf_finish(&c->scratch);
 	free(c->list);
 	free(c);
+}
+
+void
+changes_set_judge(struct changes *c, struct judge *judge)
+{
+	c->judge = judge;
+}
+
+struct judge *
+changes_judge_of(struct changes *c)
+{
+	return c->judge;
 }
 
 struct history *
@@ -257,6 +270,50 @@ identify(struct changes *c, struct change *change, const struct series *series,
 	buf_append(b, t->new_state->id.bytes, HASH_LEN);
 	buf_printf(b, "\n%lld\n%lld\n", (long long)change->after_ms, (long long)change->before_ms);
 	change_id(change->id, b->data, b->len);
+}
+
+/* ---- verdicts ---------------------------------------------------------------------------- */
+
+int
+changes_verdicts(struct changes *c, const struct series *series, const struct change *change,
+    struct change_verdicts *v, struct err *err)
+{
+	const struct lifetime_event *e = &change->event;
+	int rc;
+
+	v->has_old = v->has_new = false;
+	if (c->judge == NULL)
+		return 0;
+	if ((rc = judge_sighting(c->judge, series, e->old.evidence, e->old.time_ms, &v->old, err)) <
+	    0)
+		return rc;
+	v->has_old = rc > 0;
+	if ((rc = judge_sighting(c->judge, series, e->new.evidence, e->new.time_ms, &v->new, err)) <
+	    0)
+		return rc;
+	v->has_new = rc > 0;
+	return 0;
+}
+
+int
+changes_judge(
+    struct changes *c, const struct series *series, struct change *change, struct err *err)
+{
+	struct change_verdicts v;
+	int rc;
+
+	if (change->judged || c->judge == NULL)
+		return 0;
+	if ((rc = changes_verdicts(c, series, change, &v, err)) < 0)
+		return rc;
+	change->judged = true;
+	for (unsigned i = 0; v.has_old && v.has_new && i < LEVEL_N; i++) {
+		change->lost |= (unsigned)verdict_lost(&v.old, &v.new, (enum level)i) << i;
+		change->gained |= (unsigned)verdict_lost(&v.new, &v.old, (enum level)i) << i;
+	}
+	classify_turned(
+	    &change->classes, &change->severity, change->lost != 0, change->gained != 0);
+	return 0;
 }
 
 /* ---- a series ---------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "classify.h"
 #include "history.h"
+#include "judge.h"
 
 #define CHANGE_ID_LEN 16
 
@@ -23,6 +24,8 @@ struct change {
 	bool clock_stepped; /* the clock was set during one of the two probes: trust it less */
 	unsigned classes;
 	enum severity severity;
+	bool judged;	       /* changes_judge() has been asked */
+	unsigned lost, gained; /* bits 1 << enum level: whom it breaks, whom it mends */
 	struct hash fields; /* of all fields from-to, as they are shown; equal: the same change */
 	char id[CHANGE_ID_LEN + 1];
 };
@@ -36,6 +39,9 @@ struct change_rules {
 struct changes;
 struct changes *changes_create(struct store_view *view, const struct change_rules *rules);
 void changes_destroy(struct changes *changes); /* accepts NULL */
+/* From now on changes can be judged; NULL: not. Borrowed. */
+void changes_set_judge(struct changes *changes, struct judge *judge);
+struct judge *changes_judge_of(struct changes *changes); /* may be NULL */
 struct history *changes_history(struct changes *changes);
 
 /* A bracket widened by the clock error. */
@@ -52,6 +58,21 @@ int changes_read(struct changes *changes, uint32_t number, const struct series *
  * observed by one of the times. Its bracket is (last observed at `from`, last observed at `to`]. */
 int changes_between(struct changes *changes, uint32_t number, const struct series *series,
     int64_t from_ms, int64_t to_ms, struct change *change, struct err *err);
+
+/* What a sender would have concluded before and after, at each level. `has_old`, `has_new`: there
+ * is a verdict. 0 or <0. */
+struct change_verdicts {
+	bool has_old, has_new;
+	struct verdict old, new;
+};
+int changes_verdicts(struct changes *changes, const struct series *series,
+    const struct change *change, struct change_verdicts *verdicts, struct err *err);
+
+/* Adds to a change the levels that turned, the classes trust-loss and trust-gain, and their
+ * severity. It costs the verification of two chains, so it is asked for what is shown. Nothing is
+ * done twice, and nothing without a judge. 0 or <0. */
+int changes_judge(
+    struct changes *changes, const struct series *series, struct change *change, struct err *err);
 
 /* The classes that a change would have. 0 or <0. */
 int changes_classify(struct changes *changes, const struct lifetime_event *event, unsigned *classes,

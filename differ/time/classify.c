@@ -457,6 +457,18 @@ classify(const struct transition *t)
 	return classes;
 }
 
+void
+classify_turned(unsigned *classes, enum severity *severity, bool lost, bool gained)
+{
+	unsigned turned = (unsigned)lost << CLASS_TRUST_LOSS | (unsigned)gained << CLASS_TRUST_GAIN;
+
+	/* Where no class held, the fields said how much it matters. */
+	*classes |= turned;
+	for (unsigned i = 0; i < CLASS_N; i++)
+		if ((turned & 1u << i) != 0 && class_table[i].severity > *severity)
+			*severity = class_table[i].severity;
+}
+
 enum severity
 classify_severity(unsigned classes, const struct difference *differences, size_t differences_n)
 {

@@ -64,6 +64,9 @@ unsigned classify(const struct transition *t);
 enum severity classify_severity(
     unsigned classes, const struct difference *differences, size_t differences_n);
 
+/* What a verdict that turned adds to the classes and the severity. */
+void classify_turned(unsigned *classes, enum severity *severity, bool lost, bool gained);
+
 /* The value of attribute `type` in a name of RFC 2253 ("CN=a,O=b\, c"), escapes kept. */
 bool classify_attribute(const struct value *name, const char *type, const char **text, size_t *len);
 

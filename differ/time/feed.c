@@ -178,12 +178,23 @@ take_revised(struct feed *f, const struct change *now, size_t *from)
 	return NULL;
 }
 
+/* Whether a change is let through, once it is judged: *judged is it then. 1, 0, <0. */
+static int
+takes(struct feed *f, const struct series *series, const struct change *change,
+    struct change *judged, struct err *err)
+{
+	*judged = *change;
+	return query_takes_judged(f->query, series, judged, err);
+}
+
 static int
 retract(struct feed *f, const struct series *series, const struct change *old, struct err *err)
 {
-	struct feed_event event = {.news = FEED_RETRACTED, .change = old, .series = series};
+	struct change judged;
+	struct feed_event event = {.news = FEED_RETRACTED, .change = &judged, .series = series};
+	int rc = takes(f, series, old, &judged, err);
 
-	return query_takes_change(f->query, old) ? f->each(f->ctx, &event, err) : 0;
+	return rc > 0 ? f->each(f->ctx, &event, err) : rc;
 }
 
 /* A change that was there before under the same id. */
@@ -191,30 +202,34 @@ static int
 emit_known(struct feed *f, const struct series *series, const struct change *old,
     const struct change *now, struct err *err)
 {
-	struct feed_event event = {.change = now, .series = series};
-	bool told;
+	struct change judged;
+	struct feed_event event = {.change = &judged, .series = series};
+	int told, rc;
 
 	if (!is_altered(old, now))
 		return 0;
-	told = query_takes_change(f->query, old);
-	event.news = told ? FEED_ALTERED : FEED_NEW;
-	if (query_takes_change(f->query, now))
-		return f->each(f->ctx, &event, err);
-	return told ? retract(f, series, old, err) : 0;
+	if ((told = takes(f, series, old, &judged, err)) < 0)
+		return told;
+	event.news = told > 0 ? FEED_ALTERED : FEED_NEW;
+	if ((rc = takes(f, series, now, &judged, err)) != 0)
+		return rc < 0 ? rc : f->each(f->ctx, &event, err);
+	return told > 0 ? retract(f, series, old, err) : 0;
 }
 
 static int
 emit_new(struct feed *f, const struct series *series, const struct change *now, size_t *from,
     struct err *err)
 {
-	struct feed_event event = {.change = now, .series = series};
+	struct change judged;
+	struct feed_event event = {.news = FEED_NEW, .change = &judged, .series = series};
 	const struct change *old = take_revised(f, now, from);
+	int rc = 0;
 
 	/* What the filters did not let through, the reader has not seen. */
-	if (old != NULL && query_takes_change(f->query, old))
+	if (old != NULL && (rc = takes(f, series, old, &judged, err)) > 0)
 		event.revises = old->id;
-	if (query_takes_change(f->query, now))
-		return f->each(f->ctx, &event, err);
+	if (rc < 0 || (rc = takes(f, series, now, &judged, err)) != 0)
+		return rc < 0 ? rc : f->each(f->ctx, &event, err);
 	return event.revises != NULL ? retract(f, series, old, err) : 0;
 }
 

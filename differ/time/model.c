@@ -81,6 +81,69 @@ fallback_value(struct arena *a, const struct fallback *f)
 	return value_object(&b);
 }
 
+/* ---- verdicts ---------------------------------------------------------------------------- */
+
+struct value *
+model_levels(struct arena *a, unsigned levels)
+{
+	struct value_builder b = {.arena = a};
+
+	for (unsigned i = 0; i < LEVEL_N; i++)
+		if ((levels & 1u << i) != 0)
+			value_add(&b, value_text_static(a, level_name((enum level)i)));
+	return value_list(&b);
+}
+
+/* NULL on error. */
+static const struct value *
+verdict(struct arena *a, struct changes *changes, const struct verdict *v, struct err *err)
+{
+	struct judge *judge = changes_judge_of(changes);
+
+	return v != NULL ? verdict_value(a, judge_engine(judge), v, err) : value_null();
+}
+
+/* {"old","new","lost","gained"}, or null where there is no verdict at all. NULL on error. */
+static const struct value *
+verdicts(struct arena *a, struct changes *changes, const struct change *change, unsigned lost,
+    unsigned gained, const struct series *series, struct err *err)
+{
+	struct value_builder b = {.arena = a};
+	struct change_verdicts v;
+	const struct value *old, *new;
+
+	if (changes_verdicts(changes, series, change, &v, err) < 0)
+		return NULL;
+	if (!v.has_old && !v.has_new)
+		return value_null();
+	if ((old = verdict(a, changes, v.has_old ? &v.old : NULL, err)) == NULL ||
+	    (new = verdict(a, changes, v.has_new ? &v.new : NULL, err)) == NULL)
+		return NULL;
+	value_add_member(&b, "old", old);
+	value_add_member(&b, "new", new);
+	value_add_member(&b, "lost", model_levels(a, lost));
+	value_add_member(&b, "gained", model_levels(a, gained));
+	return value_object(&b);
+}
+
+/* The same of a state, with "lapsed". */
+static const struct value *
+state_verdict(
+    struct arena *a, struct changes *changes, const struct judge_state *judged, struct err *err)
+{
+	struct value_builder b = {.arena = a};
+	const struct value *v;
+
+	if (judged == NULL)
+		return value_null();
+	if ((v = verdict(a, changes, &judged->verdict, err)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < v->n; i++)
+		value_add_member(&b, v->items[i].name, &v->items[i]);
+	value_add_member(&b, "lapsed", model_levels(a, judged->lapsed));
+	return value_object(&b);
+}
+
 /* ---- changes ----------------------------------------------------------------------------- */
 
 static struct value *
@@ -124,7 +187,7 @@ model_change(struct arena *a, struct changes *changes, const char *type,
     const struct change *change, const struct series *series, const char *revises, struct err *err)
 {
 	struct value_builder b = {.arena = a}, fields = {.arena = a};
-	const struct value *old, *new;
+	const struct value *old, *new, *judged;
 	const struct difference *d;
 	int n = changes_differences(changes, change, &d, err);
 
@@ -133,7 +196,9 @@ model_change(struct arena *a, struct changes *changes, const char *type,
 	for (int i = 0; i < n; i++)
 		value_add(&fields, difference(a, &d[i]));
 	if ((old = moment(a, changes, &change->event.old, err)) == NULL ||
-	    (new = moment(a, changes, &change->event.new, err)) == NULL)
+	    (new = moment(a, changes, &change->event.new, err)) == NULL ||
+	    (judged = verdicts(a, changes, change, change->lost, change->gained, series, err)) ==
+		NULL)
 		return NULL;
 	value_add_member(&b, "type", value_text_static(a, type));
 	value_add_member(&b, "id", text(a, change->id));
@@ -147,7 +212,7 @@ model_change(struct arena *a, struct changes *changes, const char *type,
 	value_add_member(&b, "old", old);
 	value_add_member(&b, "new", new);
 	value_add_member(&b, "old_gone", old_gone(a, &change->event));
-	value_add_member(&b, "verdict", value_null());
+	value_add_member(&b, "verdict", judged);
 	value_add_member(
 	    &b, "state", value_text_static(a, change->event.mixed ? "mixed" : "replaced"));
 	value_add_member(&b, "clock_stepped", value_bool(a, change->clock_stepped));
@@ -189,10 +254,13 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 {
 	struct value_builder b = {.arena = a}, fields = {.arena = a}, members = {.arena = a};
 	int64_t interval_ms = rollout_interval_ms(w);
+	const struct value *judged;
 	const struct difference *d;
+	struct series first;
 	int n = changes_differences(changes, &w->first, &d, err);
 
-	if (n < 0)
+	if (n < 0 || store_series(view, w->first.series, &first, err) < 0 ||
+	    (judged = verdicts(a, changes, &w->first, w->lost, w->gained, &first, err)) == NULL)
 		return NULL;
 	for (int i = 0; i < n; i++)
 		if (rollout_has_common(w, &d[i]))
@@ -221,6 +289,7 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 	value_add_member(&b, "rolled_back", value_number(a, (int64_t)w->undone));
 	value_add_member(
 	    &b, "interval_ms", interval_ms >= 0 ? value_number(a, interval_ms) : value_null());
+	value_add_member(&b, "verdict", judged);
 	value_add_member(&b, "unlisted", value_number(a, (int64_t)w->unlisted));
 	return value_object(&b);
 }
@@ -230,7 +299,7 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 struct value *
 model_state(struct arena *a, struct changes *changes, const struct series *series,
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
-    const struct fallback *f, struct err *err)
+    const struct fallback *f, const struct judge_state *judged, struct err *err)
 {
 	static const enum field shown[] = {FIELD_SUBJECT, FIELD_ISSUER, FIELD_NOT_BEFORE,
 	    FIELD_NOT_AFTER, FIELD_KEY_ALGORITHM, FIELD_KEY_BITS, FIELD_KEY_CURVE,
@@ -238,9 +307,10 @@ model_state(struct arena *a, struct changes *changes, const struct series *serie
 	    FIELD_SNI_ACKNOWLEDGED};
 	const struct state *s = states_get(changes_history(changes)->states, last->state);
 	const struct facts *facts = changes_facts(changes, last->evidence, err);
+	const struct value *v = state_verdict(a, changes, judged, err);
 	struct value_builder b = {.arena = a};
 
-	if (facts == NULL)
+	if (facts == NULL || v == NULL)
 		return NULL;
 	value_add_member(&b, "type", value_text_static(a, "state"));
 	add_series(&b, series);
@@ -255,5 +325,6 @@ model_state(struct arena *a, struct changes *changes, const struct series *serie
 		value_add_member(
 		    &b, field_table[shown[i]].name, value_copy(a, facts_get(facts, shown[i])));
 	value_add_member(&b, "fallback", f != NULL ? fallback_value(a, f) : value_null());
+	value_add_member(&b, "verdict", v);
 	return value_object(&b);
 }

@@ -22,11 +22,14 @@ struct value *model_change(struct arena *arena, struct changes *changes, const c
 struct value *model_window(struct arena *arena, struct changes *changes, struct store_view *view,
     const struct rollout *window, struct err *err);
 
+/* The names of levels, as a list. */
+struct value *model_levels(struct arena *arena, unsigned levels);
+
 /* What a series shows: `last` is its last observation (or its last probe, if it was never
  * observed), `since` the bracket of the lifetime's begin; after_ms INT64_MIN: from its first one.
- * fallback: NULL where there is none. */
+ * fallback, judged: NULL where there is none. */
 struct value *model_state(struct arena *arena, struct changes *changes, const struct series *series,
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
-    const struct fallback *fallback, struct err *err);
+    const struct fallback *fallback, const struct judge_state *judged, struct err *err);
 
 #endif

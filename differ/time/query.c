@@ -60,12 +60,23 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 	    {"plot", 0, OPTION_FLAG, &q->plot, NULL,
 		"in text, draw the curve of conversions instead of listing them"},
 	    {0}};
+	const struct option_row verdicts[] = {
+	    {"roots", 0, OPTION_TEXT, &q->judging.verdict.roots, "FILE|DIR",
+		"the CAs that senders trust (" ROOTS_DEFAULT ")"},
+	    {"postfix", 0, OPTION_TEXT, &q->postfix, "VERSION",
+		"verdicts in the words of Postfix 3.4 to 3.11 (3.7)"},
+	    {"nexthop", 0, OPTION_TEXT, &q->nexthop, "DOMAIN",
+		"the recipient domain of the hosts, for the level secure"},
+	    {"no-verdict", 0, OPTION_FLAG, &q->no_verdict, NULL,
+		"do not tell what senders conclude"},
+	    {0}};
 	size_t n = add_rows(rows, 0, more);
 
 	n = add_rows(rows, n, (takes & QUERY_AT) != 0 ? at : NULL);
 	n = add_rows(rows, n, (takes & QUERY_SPAN) != 0 ? span : NULL);
 	n = add_rows(rows, n, (takes & QUERY_CHANGES) != 0 ? changes : NULL);
 	n = add_rows(rows, n, (takes & QUERY_WINDOWS) != 0 ? windows : NULL);
+	n = add_rows(rows, n, (takes & QUERY_VERDICTS) != 0 ? verdicts : NULL);
 	add_rows(rows, n, all);
 }
 
@@ -150,6 +161,11 @@ understand(struct query *q)
 	if (q->vantage != NULL && !vantage_valid(q->vantage))
 		return options_usage_error(
 		    PROGRAM, "--vantage %s: not 1 to 32 of a-z, 0-9 and -", q->vantage);
+	if (q->postfix != NULL && !level_postfix_parse(q->postfix, &q->judging.verdict.postfix))
+		return options_usage_error(PROGRAM, "--postfix %s: not 3.4 to 3.11", q->postfix);
+	if (q->nexthop != NULL && host_normalise(q->nexthop, q->nexthop_name, NULL) < 0)
+		return options_usage_error(PROGRAM, "--nexthop %s: no domain", q->nexthop);
+	q->judging.nexthop = q->nexthop != NULL ? q->nexthop_name : NULL;
 	if (q->clock_error_ms > CLOCK_ERROR_MAX_MS)
 		return options_usage_error(PROGRAM, "--clock-error: at most 366d");
 	if (q->settle == 0)
@@ -191,7 +207,8 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 	    .between_ms = {INT64_MIN, INT64_MAX},
 	    .gone_after_ms = LIFETIME_GONE_AFTER_MS,
 	    .window_gap_ms = ROLLOUT_GAP_MS,
-	    .settle = LIFETIME_SETTLE};
+	    .settle = LIFETIME_SETTLE,
+	    .judging.verdict.postfix = level_postfix_default};
 	make_rows(q, rows, takes, more);
 	switch (options_parse(&q->options, rows, argc, argv)) {
 	case OPTIONS_HELP:
@@ -209,10 +226,14 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 	q->colour = options_colour(stdout);
 	if (store_find_dir(q->options.store, &dir, &err) < 0 ||
 	    store_open(&q->store, buf_text(&dir), STORE_READ, &err) < 0 ||
-	    store_view_open(q->store, &q->view, &err) < 0)
+	    store_view_open(q->store, &q->view, &err) < 0 ||
+	    ((takes & QUERY_VERDICTS) != 0 && !q->no_verdict &&
+		judge_create(&q->judge, q->view, &q->judging, &err) < 0)) {
 		status = options_trouble(PROGRAM, &err);
-	else
+	} else {
 		q->changes = changes_create(q->view, &q->rules);
+		changes_set_judge(q->changes, q->judge);
+	}
 	buf_finish(&dir);
 	return status;
 }
@@ -221,6 +242,7 @@ void
 query_release(struct query *q)
 {
 	changes_destroy(q->changes);
+	judge_look_at(q->judge, NULL);
 	store_view_close(q->view);
 	q->changes = NULL;
 	q->view = NULL;
@@ -232,8 +254,11 @@ query_refresh(struct query *q, struct err *err)
 	int rc;
 
 	query_release(q);
-	if ((rc = store_view_open(q->store, &q->view, err)) == 0)
+	if ((rc = store_view_open(q->store, &q->view, err)) == 0) {
 		q->changes = changes_create(q->view, &q->rules);
+		judge_look_at(q->judge, q->view);
+		changes_set_judge(q->changes, q->judge);
+	}
 	return rc;
 }
 
@@ -241,6 +266,7 @@ void
 query_close(struct query *q)
 {
 	query_release(q);
+	judge_destroy(q->judge);
 	store_close(q->store);
 	option_list_finish(&q->sni);
 	option_list_finish(&q->class);

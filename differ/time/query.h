@@ -18,31 +18,36 @@ struct query {
 	/* as given */
 	struct option_list sni, class, ignore;
 	const char *vantage, *severity, *group, *offer;
+	const char *postfix, *nexthop;
 	int64_t since_ms, until_ms, at_ms; /* INT64_MIN, INT64_MAX where not given */
 	int64_t between_ms[2];		   /* becomes since_ms and until_ms */
 	int64_t clock_error_ms, gone_after_ms, window_gap_ms;
 	unsigned settle;
-	bool exit_code, utc, all_fields, plot;
+	bool exit_code, utc, all_fields, plot, no_verdict;
 	/* as understood */
 	unsigned sni_bits, class_bits; /* 0: all */
 	enum severity least;
 	enum offer offer_only;
 	enum rollout_group rollout_group;
 	struct change_rules rules;
+	struct judge_rules judging;
 	bool colour;
 	/* opened */
 	struct store *store;
 	struct store_view *view;
+	struct judge *judge; /* NULL with --no-verdict */
 	struct changes *changes;
+	char nexthop_name[LIMIT_NAME + 1];
 };
 
 /* What a command takes beyond --store, --json, --quiet, --utc, --sni, --offer, --vantage and the
  * rules of lifetimes, which all take. */
 enum query_option {
 	QUERY_AT = 1 << 0,
-	QUERY_SPAN = 1 << 1,	/* --since, --until, --between */
-	QUERY_CHANGES = 1 << 2, /* --class, --severity, --ignore, --exit-code */
-	QUERY_WINDOWS = 1 << 3, /* --group, --window-gap, --plot */
+	QUERY_SPAN = 1 << 1,	 /* --since, --until, --between */
+	QUERY_CHANGES = 1 << 2,	 /* --class, --severity, --ignore, --exit-code */
+	QUERY_WINDOWS = 1 << 3,	 /* --group, --window-gap, --plot */
+	QUERY_VERDICTS = 1 << 4, /* --roots, --postfix, --nexthop, --no-verdict */
 };
 
 /*
@@ -85,9 +90,14 @@ int query_find_missing(struct query *q, bool *missing, struct err *err);
 /* Whether what has these classes and this severity passes --class and --severity. */
 bool query_takes(const struct query *q, unsigned classes, enum severity severity);
 
-/* Whether a change passes --class, --severity and the span of time: its bracket must overlap
- * [since, until). */
-bool query_takes_change(const struct query *q, const struct change *change);
+/* Whether it might, once it is judged. */
+bool query_may_take(const struct query *q, unsigned classes, enum severity severity);
+
+/* Whether a change passes --class, --severity and the span of time (its bracket must overlap
+ * [since, until)), as it is once it is judged (changes_judge()); it is, where that may count. 1, 0
+ * or <0. */
+int query_takes_judged(
+    struct query *q, const struct series *series, struct change *change, struct err *err);
 bool query_overlaps(const struct query *q, int64_t after_ms, int64_t before_ms);
 
 #endif

@@ -305,8 +305,25 @@ query_takes(const struct query *q, unsigned classes, enum severity severity)
 }
 
 bool
-query_takes_change(const struct query *q, const struct change *change)
+query_may_take(const struct query *q, unsigned classes, enum severity severity)
 {
-	return query_takes(q, change->classes, change->severity) &&
-	       query_overlaps(q, change->after_ms, change->before_ms);
+	unsigned trust = 1u << CLASS_TRUST_LOSS | 1u << CLASS_TRUST_GAIN;
+
+	if (query_takes(q, classes, severity))
+		return true;
+	return q->judge != NULL && (q->class_bits == 0 || (q->class_bits & (trust | classes)) != 0);
+}
+
+int
+query_takes_judged(
+    struct query *q, const struct series *series, struct change *change, struct err *err)
+{
+	int rc;
+
+	if (!query_overlaps(q, change->after_ms, change->before_ms) ||
+	    !query_may_take(q, change->classes, change->severity))
+		return 0;
+	if ((rc = changes_judge(q->changes, series, change, err)) < 0)
+		return rc;
+	return query_takes(q, change->classes, change->severity);
 }

@@ -244,6 +244,12 @@ rollouts_find(struct rollouts *r, rollout_wanted *wanted, void *ctx, struct roll
 			rollout_finish(&window);
 			continue;
 		}
+		if (changes_judge_of(r->changes) != NULL &&
+		    ((rc = rollout_judge(r, &r->parts[i], &window, err)) < 0 ||
+			(wanted != NULL && !wanted(ctx, &window)))) {
+			rollout_finish(&window);
+			continue;
+		}
 		list->items = rollout_push(list->items, &list->n, &list->cap, sizeof(*list->items));
 		list->items[list->n - 1] = window;
 	}

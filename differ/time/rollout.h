@@ -56,6 +56,8 @@ struct rollout {
 	enum offer offer;
 	unsigned classes; /* that all its changes have; of the first one where they share none */
 	enum severity severity;
+	bool judged;
+	unsigned lost, gained; /* levels that turned in all its changes, once it is judged */
 	struct rollout_bracket start, end, instant;
 	bool has_end, has_instant;
 	size_t converted, mixed, total; /* of the N */
@@ -86,7 +88,8 @@ void rollouts_add(struct rollouts *rollouts, uint32_t number, const struct serie
     const struct change *list, size_t n);
 
 /* After all series of its groups: appends the windows for which `wanted` (NULL: all) holds. 0 or
- * <0. What was added is done with. */
+ * <0. What was added is done with. Where changes can be judged (change.h), it is asked twice:
+ * before all changes of the window are judged, which costs, and after. */
 typedef bool rollout_wanted(void *ctx, const struct rollout *rollout);
 int rollouts_find(struct rollouts *rollouts, rollout_wanted *wanted, void *ctx,
     struct rollout_list *list, struct err *err);

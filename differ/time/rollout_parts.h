@@ -98,4 +98,8 @@ void rollout_link(struct rollouts *r);
 int rollout_window(
     struct rollouts *r, const struct rollout_part *part, struct rollout *window, struct err *err);
 
+/* The verdicts of its changes (changes_judge()). 0 or <0. */
+int rollout_judge(
+    struct rollouts *r, const struct rollout_part *part, struct rollout *window, struct err *err);
+
 #endif

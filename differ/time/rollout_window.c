@@ -359,3 +359,31 @@ out:
 	rollout_finish(w);
 	return rc;
 }
+
+/* A class of all its changes, as the others are. */
+int
+rollout_judge(
+    struct rollouts *r, const struct rollout_part *part, struct rollout *w, struct err *err)
+{
+	struct store_view *view = changes_history(r->changes)->view;
+	struct series series;
+	enum severity severity = SEVERITY_INFO;
+	int rc;
+
+	w->lost = w->gained = ~0u;
+	for (size_t i = 0; i < len_of(part); i++) {
+		struct change *c = &r->items[r->at[part->begin + i]].change;
+
+		if ((rc = store_series(view, c->series, &series, err)) < 0 ||
+		    (rc = changes_judge(r->changes, &series, c, err)) < 0)
+			return rc;
+		w->lost &= c->lost;
+		w->gained &= c->gained;
+		severity = c->severity > severity ? c->severity : severity;
+	}
+	w->severity = severity > w->severity ? severity : w->severity;
+	classify_turned(&w->classes, &w->severity, w->lost != 0, w->gained != 0);
+	w->first = item_at(r, part, 0)->change;
+	w->judged = true;
+	return 0;
+}

@@ -26,7 +26,8 @@ is_wanted(void *ctx, const struct rollout *w)
 	const struct query *q = ctx;
 	bool in_span = false;
 
-	if (!query_takes(q, w->classes, w->severity))
+	if (!(w->judged ? query_takes(q, w->classes, w->severity)
+			: query_may_take(q, w->classes, w->severity)))
 		return false;
 	for (size_t i = 0; i < w->changed_n && !in_span; i++)
 		in_span = query_overlaps(q, w->members[i].after_ms, w->members[i].before_ms);

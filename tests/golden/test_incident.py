@@ -2,7 +2,8 @@
 """The incident as a golden test: probes every ten minutes of that day, under the variants none and
 hostname, of the five addresses that the report names; the moments of conversion are invented.
 
-The sentinel is the real one (corpus/incident), the leaf is a look-alike (incident/leaf.pem).
+The sentinel is the real one (corpus/incident), the leaf is a look-alike (incident/leaf.pem) under
+a CA that is the test's only root (incident/ca.pem).
 UPDATE_GOLDEN=1 rewrites what is expected.
 """
 import base64
@@ -82,6 +83,8 @@ class IncidentTest(unittest.TestCase):
 
     def run_program(self, program, *args, status=0, stdin=None):
         room = {'mxstore': 'store', 'mxdiff': 'differ'}[program]
+        if program == 'mxdiff':
+            args += ('--roots', os.path.join(HERE, 'incident', 'ca.pem'))
         done = subprocess.run([os.path.join(BUILD, room, program), *args], input=stdin,
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, status, done.stderr)

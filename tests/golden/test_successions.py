@@ -97,7 +97,7 @@ class SuccessionTest(unittest.TestCase):
                             '--quiet', '--store', store], check=True, text=True,
                            input='\n'.join(map(json.dumps, lines)) + '\n')
             done = subprocess.run([os.path.join(BUILD, 'differ', 'mxdiff'), 'log', '--json',
-                                   '--store', store], capture_output=True, text=True, check=True)
+                                   '--no-verdict', '--store', store], capture_output=True, text=True, check=True)
         log = [json.loads(x) for x in done.stdout.splitlines()]
         return {(c['old']['leaf'], c['new']['leaf']): (c['severity'], ' '.join(c['class']) or '-')
                 for c in log}

@@ -80,14 +80,14 @@ mxstore_open(const struct options *o, enum store_mode mode, struct store **store
 }
 
 int
-mxstore_open_there(const struct options *o, struct store **store)
+mxstore_open_there(const struct options *o, enum store_mode mode, struct store **store)
 {
 	struct store *reading;
 	int status = mxstore_open(o, STORE_READ, &reading);
 
 	*store = NULL;
 	if (status == EXIT_DONE)
-		status = mxstore_open(o, STORE_WRITE, store);
+		status = mxstore_open(o, mode, store);
 	store_close(reading);
 	return status;
 }

@@ -39,8 +39,8 @@ bool mxstore_parse(struct options *o, const struct option_row *rows,
 /* Finds the directory and opens the store; EXIT_DONE, or EXIT_TROUBLE after a line. */
 int mxstore_open(const struct options *o, enum store_mode mode, struct store **store);
 
-/* The same for writing, but makes none where there is none. */
-int mxstore_open_there(const struct options *o, struct store **store);
+/* The same for writing (STORE_WRITE, STORE_MEND), but makes none where there is none. */
+int mxstore_open_there(const struct options *o, enum store_mode mode, struct store **store);
 
 /* --sni V[,V…] to bits 1 << enum sni; a word that is none of the variants is refused. */
 int mxstore_parse_sni(const char *text, unsigned *sni, struct err *err);

@@ -102,5 +102,5 @@ mxstore_backup(int argc, char **argv)
 	b.partial = since != NULL;
 	b.dir = b.o.operands[0];
 	mxstore_work_init(&b.work, &b.o, "written");
-	return mxstore_work_apart(run, &b);
+	return mxstore_work_apart(&b.o, run, &b);
 }

@@ -52,7 +52,7 @@ repair(struct check *c)
 	const struct maintain_hooks hooks = {print_mended, tick, c};
 	struct store *store;
 	struct err err = {0};
-	int rc, status = mxstore_open_there(&c->o, &store);
+	int rc, status = mxstore_open_there(&c->o, STORE_MEND, &store);
 
 	if (status != EXIT_DONE)
 		return status;
@@ -116,5 +116,5 @@ mxstore_check(int argc, char **argv)
 	if (!mxstore_parse(&c.o, rows, &usage, argc, argv, &rc))
 		return rc;
 	mxstore_work_init(&c.work, &c.o, "looked at");
-	return mxstore_work_apart(run, &c);
+	return mxstore_work_apart(&c.o, run, &c);
 }

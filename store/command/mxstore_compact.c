@@ -43,7 +43,7 @@ run(void *ctx)
 	int rc, status;
 
 	status = c->out != NULL ? mxstore_open(&c->o, STORE_READ, &store)
-				: mxstore_open_there(&c->o, &store);
+				: mxstore_open_there(&c->o, STORE_WRITE, &store);
 	if (status != EXIT_DONE)
 		return status;
 	buf_append_text(&dir, c->out != NULL ? c->out : store_dir(store));
@@ -73,5 +73,5 @@ mxstore_compact(int argc, char **argv)
 	if (!mxstore_parse(&c.o, rows, &usage, argc, argv, &rc))
 		return rc;
 	mxstore_work_init(&c.work, &c.o, "written");
-	return mxstore_work_apart(run, &c);
+	return mxstore_work_apart(&c.o, run, &c);
 }

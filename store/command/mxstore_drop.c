@@ -89,7 +89,7 @@ run_prune(void *ctx)
 	struct err err = {0};
 	int rc;
 
-	if (mxstore_open_there(&x->o, &store) != EXIT_DONE)
+	if (mxstore_open_there(&x->o, STORE_WRITE, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	rc = maintain_prune(
 	    store, x->before_ms, &x->rules, &x->work.hooks, confirm, x, &x->dropped, &err);
@@ -127,7 +127,7 @@ mxstore_prune(int argc, char **argv)
 		return options_usage_error(MXSTORE, "prune: --settle: at least 1");
 	x.rules.settle = settle;
 	mxstore_work_init(&x.work, &x.o, "looked at");
-	return mxstore_work_apart(run_prune, &x);
+	return mxstore_work_apart(&x.o, run_prune, &x);
 }
 
 /* ---- delete --------------------------------------------------------------------------------- */
@@ -176,7 +176,7 @@ run_delete(void *ctx)
 
 	for (size_t i = 0; i < x->name_n; i++)
 		names[i] = x->names[i];
-	if (mxstore_open_there(&x->o, &store) != EXIT_DONE) {
+	if (mxstore_open_there(&x->o, STORE_WRITE, &store) != EXIT_DONE) {
 		free(names);
 		return EXIT_TROUBLE;
 	}
@@ -214,7 +214,7 @@ mxstore_delete(int argc, char **argv)
 	for (; rc == 0 && x.name_n < (size_t)x.o.operand_n; x.name_n++)
 		rc = host_normalise(x.o.operands[x.name_n], x.names[x.name_n], &err);
 	mxstore_work_init(&x.work, &x.o, "looked at");
-	rc = rc == 0 ? mxstore_work_apart(run_delete, &x) : options_trouble(MXSTORE, &err);
+	rc = rc == 0 ? mxstore_work_apart(&x.o, run_delete, &x) : options_trouble(MXSTORE, &err);
 	free(x.names);
 	return rc;
 }

@@ -78,5 +78,5 @@ mxstore_merge(int argc, char **argv)
 	if (m.o.operand_n == 0)
 		return options_usage_error(MXSTORE, "merge: which STORE?");
 	mxstore_work_init(&m.work, &m.o, "merged");
-	return mxstore_work_apart(run, &m);
+	return mxstore_work_apart(&m.o, run, &m);
 }

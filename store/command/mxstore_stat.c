@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "mxstore.h"
+#include "mxstore_work.h"
 #include "store/base/clock.h"
 #include "store/base/text.h"
 
@@ -119,30 +119,39 @@ print_json(const char *dir, const struct store_figures *f)
 	buf_finish(&out);
 }
 
-int
-mxstore_stat(int argc, char **argv)
+static int
+run(void *ctx)
 {
-	struct options o = {.program = MXSTORE, .command = "stat"};
+	const struct options *o = ctx;
 	struct store_figures figures;
 	struct store_view *view;
 	struct store *store;
 	struct err err = {0};
-	static const struct mxstore_usage usage = {
-	    "stat [OPTION…]", "What the corpus holds, and its size."};
 	int rc;
 
-	if (!mxstore_parse(&o, NULL, &usage, argc, argv, &rc))
-		return rc;
-	if (mxstore_open(&o, STORE_READ, &store) != EXIT_DONE)
+	if (mxstore_open(o, STORE_READ, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	rc = store_view_open(store, &view, &err);
 	if (rc == 0)
 		rc = store_figures(view, &figures, &err);
-	if (rc == 0 && o.json)
+	if (rc == 0 && o->json)
 		print_json(store_dir(store), &figures);
 	else if (rc == 0)
 		print_text(store_dir(store), &figures);
 	store_view_close(view);
 	store_close(store);
 	return rc == 0 ? EXIT_DONE : options_trouble(MXSTORE, &err);
+}
+
+int
+mxstore_stat(int argc, char **argv)
+{
+	static const struct mxstore_usage usage = {
+	    "stat [OPTION…]", "What the corpus holds, and its size."};
+	struct options o = {.program = MXSTORE, .command = "stat"};
+	int rc;
+
+	if (!mxstore_parse(&o, NULL, &usage, argc, argv, &rc))
+		return rc;
+	return mxstore_work_apart(&o, run, &o);
 }

@@ -53,9 +53,10 @@ mxstore_work_status(struct mxstore_work *w, int rc, const struct err *err)
 }
 
 static int
-wait_for(pid_t child)
+wait_for(const struct options *o, pid_t child)
 {
 	struct err err = {0};
+	struct buf dir = {0}, what = {0};
 	int status;
 
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -68,23 +69,24 @@ wait_for(pid_t child)
 		options_trouble(MXSTORE, &err);
 		return EXIT_MISSING;
 	}
-	err_set(&err, ERR_DAMAGED,
-	    "damaged: the pages of the corpus lead astray, it cannot be read further (%s); "
-	    "keep a copy of it before anything else",
-	    strsignal(WTERMSIG(status)));
+	store_find_dir(o->store, &dir, NULL);
+	buf_printf(&what, "its pages lead astray (%s)", strsignal(WTERMSIG(status)));
+	store_say_damaged(buf_text(&dir), buf_text(&what), &err);
+	buf_finish(&dir);
+	buf_finish(&what);
 	return options_trouble(MXSTORE, &err);
 }
 
 /* A group of its own: what a terminal sends reaches this process alone, which hands it on once. */
 int
-mxstore_work_apart(int (*work)(void *ctx), void *ctx)
+mxstore_work_apart(const struct options *o, int (*work)(void *ctx), void *ctx)
 {
 	pid_t parent = getpid(), child;
 
 	fflush(stdout);
 	child = fork();
 	if (child > 0)
-		return wait_for(child);
+		return wait_for(o, child);
 	if (child < 0)
 		return work(ctx);
 	setpgid(0, 0);

@@ -24,9 +24,9 @@ void mxstore_work_init(struct mxstore_work *w, const struct options *o, const ch
  * the work was interrupted. */
 int mxstore_work_status(struct mxstore_work *w, int rc, const struct err *err);
 
-/* Runs work(ctx) in a process of its own and returns its exit status; its death is told as damage:
- * LMDB trusts its pages, and a damaged one may lead it anywhere. A signal that ends this process is
- * handed on. */
-int mxstore_work_apart(int (*work)(void *ctx), void *ctx);
+/* Runs work(ctx) in a process of its own and returns its exit status; its death is told as damage
+ * of the corpus: LMDB trusts its pages, and a damaged one may lead it anywhere. A signal that ends
+ * this process is handed on. */
+int mxstore_work_apart(const struct options *o, int (*work)(void *ctx), void *ctx);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct environment {
 	dev_t device;
 	ino_t inode;
 	bool writable, ready;
+	atomic_bool sound;
 	unsigned users;
 	int lock_fd; /* of the directory, under flock(2); -1: it may not be opened */
 };
@@ -107,6 +109,27 @@ is_full(const char *dir)
 	       data_stat(dir, &st) && (uint64_t)st.st_size + ROOM_LEAST > limit.rlim_cur;
 }
 
+int
+db_say_damaged(const char *dir, const char *what, struct err *err)
+{
+	return err_set(err, ERR_DAMAGED,
+	    "%s: damaged: %s; keep a copy of it, then try `mxstore check --repair`; what can be "
+	    "read "
+	    "is brought into a new corpus by `mxstore merge --store NEW %s`",
+	    dir, what, dir);
+}
+
+static int
+page_damaged(const char *dir, int rc, const char *what, struct err *err)
+{
+	struct buf text = {0};
+
+	buf_printf(&text, "%s: %s", what, mdb_strerror(rc));
+	db_say_damaged(dir, buf_text(&text), err);
+	buf_finish(&text);
+	return ERR_DAMAGED;
+}
+
 /* EFBIG is a limit of the process or of the file system on the size of the file. */
 static int
 fail(const char *dir, int rc, const char *what, struct err *err)
@@ -135,9 +158,8 @@ fail(const char *dir, int rc, const char *what, struct err *err)
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_CURSOR_FULL:
-		return err_set(err, ERR_DAMAGED,
-		    "%s: damaged: %s: %s; run `mxstore check --store %s`", dir, what,
-		    mdb_strerror(rc), dir);
+	case MDB_BAD_TXN: /* what was asked before has met one of these */
+		return page_damaged(dir, rc, what, err);
 	case MDB_MAP_RESIZED:
 		return err_set(err, ERR_LIMIT,
 		    "%s: %s: the corpus is larger than the address space of this process; raise "
@@ -577,6 +599,24 @@ db_close(struct db *db)
 	free(db);
 }
 
+const char *
+db_dir(const struct db *db)
+{
+	return db->dir;
+}
+
+bool
+db_is_sound(const struct db *db)
+{
+	return db->environment->sound;
+}
+
+void
+db_set_sound(struct db *db)
+{
+	db->environment->sound = true;
+}
+
 bool
 db_same(const struct db *a, const struct db *b)
 {
@@ -668,6 +708,12 @@ db_begin(struct db *db, bool write, struct db_txn **out, struct err *err)
 	(*out)->db = db;
 	(*out)->txn = txn;
 	return 0;
+}
+
+const char *
+db_txn_dir(const struct db_txn *txn)
+{
+	return txn->db->dir;
 }
 
 uint64_t

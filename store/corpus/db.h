@@ -65,6 +65,15 @@ struct db_bytes {
 int db_open(struct db **db, const char *dir, bool write, struct err *err);
 void db_close(struct db *db); /* accepts NULL */
 
+const char *db_dir(const struct db *db);
+
+/* ERR_DAMAGED: the corpus in dir is damaged, `what`; with the way out. */
+int db_say_damaged(const char *dir, const char *what, struct err *err);
+
+/* Whether somebody in this process has found its pages sound (sound.h). */
+bool db_is_sound(const struct db *db);
+void db_set_sound(struct db *db);
+
 /* Whether both stand on one file. */
 bool db_same(const struct db *a, const struct db *b);
 
@@ -82,6 +91,7 @@ void db_on_wait(struct db *db, void (*wait)(void *ctx, const char *dir), void *c
 /* The number of the newest commit, whoever made it: without a transaction. */
 uint64_t db_newest(struct db *db);
 int db_begin(struct db *db, bool write, struct db_txn **txn, struct err *err);
+const char *db_txn_dir(const struct db_txn *txn);
 /* Of a reading one: of the commit that it sees, of a writing one: of the next. One more a commit,
  * whoever made it. */
 uint64_t db_txn_number(const struct db_txn *txn);

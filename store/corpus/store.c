@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sound.h"
 #include "store/base/mem.h"
 #include "store_view.h"
 
@@ -28,15 +29,25 @@ store_find_dir(const char *option, struct buf *dir, struct err *err)
 }
 
 int
+store_say_damaged(const char *dir, const char *what, struct err *err)
+{
+	return db_say_damaged(dir, what, err);
+}
+
+int
 store_open(struct store **out, const char *dir, enum store_mode mode, struct err *err)
 {
 	struct store *store;
 	struct db *db;
-	int rc = db_open(&db, dir, mode == STORE_WRITE, err);
+	int rc = db_open(&db, dir, mode != STORE_READ, err);
 
 	*out = NULL;
-	if (rc != 0)
+	if (rc == 0 && mode == STORE_WRITE)
+		rc = sound_check(db, false, err);
+	if (rc != 0) {
+		db_close(db);
 		return rc;
+	}
 	store = mem_zero(1, sizeof(*store));
 	store->db = db;
 	store->dir = mem_strdup(dir);
@@ -218,8 +229,8 @@ store_number(struct db_txn *txn, enum db_table table, const struct key *key, uin
 	r = reader_of(value.p, value.len);
 	*number = reader_u32le(&r);
 	if (r.failed)
-		return err_set(err, ERR_DAMAGED, "damaged: sub-database %s holds no number",
-		    db_table_name(table));
+		return err_set(err, ERR_DAMAGED, "%s: damaged: sub-database %s holds no number",
+		    db_txn_dir(txn), db_table_name(table));
 	return 1;
 }
 
@@ -239,8 +250,8 @@ store_certificate_record(struct db_txn *txn, const struct hash *name, uint32_t *
 		return rc;
 	hash_hex(name, hex);
 	return err_set(err, ERR_DAMAGED,
-	    "damaged: sub-database cert does not hold sha256:%s under its number %u", hex,
-	    (unsigned)*number);
+	    "%s: damaged: sub-database cert does not hold sha256:%s under its number %u",
+	    db_txn_dir(txn), hex, (unsigned)*number);
 }
 
 int

@@ -30,8 +30,11 @@ struct store_view;
 /* ---- opening ----------------------------------------------------------------------------- */
 
 enum store_mode {
-	STORE_READ,  /* must exist */
-	STORE_WRITE, /* created where it does not exist, with its parents (mode 0777 & ~umask) */
+	STORE_READ, /* must exist */
+	/* Created where it does not exist, with its parents (mode 0777 & ~umask). Of one that is
+	 * there the pages are looked at first (sound.h), once a process: ERR_DAMAGED. */
+	STORE_WRITE,
+	STORE_MEND, /* written too, but must exist, and whatever its pages are: maintain_repair() */
 };
 
 /* *store is NULL on error. A directory that is no store, or one of another version, is
@@ -43,6 +46,9 @@ int store_open(struct store **store, const char *dir, enum store_mode mode, stru
 void store_on_wait(struct store *store, void (*wait)(void *ctx, const char *dir), void *ctx);
 void store_close(struct store *store); /* accepts NULL; views and batches must be closed before */
 const char *store_dir(const struct store *store);
+
+/* ERR_DAMAGED with a line: the corpus in dir is damaged, `what`, and the way out. */
+int store_say_damaged(const char *dir, const char *what, struct err *err);
 
 /* The directory to use: `option` (from --store) if not NULL, else $MX509_STORE, else
  * $XDG_DATA_HOME/mx509, else $HOME/.local/share/mx509. ERR_INPUT if none of them is set. */

@@ -5,15 +5,13 @@
 #include "heads.h"
 #include "journal.h"
 #include "numbers.h"
-#include "pages.h"
+#include "sound.h"
 #include "store.h"
 #include "store/base/clock.h"
 #include "store/record/day.h"
 #include "store/record/members.h"
 #include "store_view.h"
 #include "timeline.h"
-
-#define PAGES_TRIES 100
 
 struct check {
 	struct store_view *view;
@@ -488,8 +486,7 @@ check_heads(struct check *c, unsigned page_octets)
 		    (unsigned long long)numbers[0], (unsigned long long)numbers[1]);
 }
 
-/* Of the newest state: the view's own head page may have been overwritten since. Whether LMDB may
- * be sent over the pages: 1, 0, <0. */
+/* Whether LMDB may be sent over the pages: 1, 0, <0. */
 static int
 check_pages(struct check *c, struct err *err)
 {
@@ -500,21 +497,8 @@ check_pages(struct check *c, struct err *err)
 	if (rc != 0)
 		return rc;
 	check_heads(c, figures.page_octets);
-	for (int i = 0; i < PAGES_TRIES; i++) {
-		struct err why = {0};
-		struct db_txn *txn;
-
-		if ((rc = db_begin(db, false, &txn, err)) != 0)
-			return rc;
-		rc = pages_check(c->view->store->dir, figures.page_octets, db_txn_number(txn),
-		    page_finding, c, &why);
-		db_abort(&txn);
-		if (rc != ERR_NOT_FOUND)
-			return rc == ERR_FORMAT ? 1
-			       : rc < 0		? err_set(err, rc, "%s", why.text)
-						: rc == 0;
-	}
-	return 1;
+	rc = sound_pages(db, page_finding, c, err);
+	return rc < 0 ? rc : rc == 0;
 }
 
 static void

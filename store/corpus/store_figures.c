@@ -78,8 +78,15 @@ read_kinds(struct store_view *view, struct buf *kinds, struct err *err)
 	if (cursor == NULL)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
-	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err))
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
+		struct reader r = reader_of(key.p, key.len);
+		uint32_t number = reader_u32be(&r);
+
+		/* What was dropped has left gaps. */
+		while (!r.failed && kinds->len < number)
+			buf_append_byte(kinds, 0);
 		buf_append_byte(kinds, value.len > 0 ? value.p[0] : 0);
+	}
 	db_cursor_close(cursor);
 	return rc;
 }

@@ -430,6 +430,16 @@ class Delete(StoreTest):
         self.run_ok('compact', '--store', store)
         self.assertFalse(self.holds(store, 'optout'))
 
+    def test_stat_counts_what_is_left(self):
+        kept, gone = self.lines()
+        store = self.store(gone + kept)
+        self.run_ok('delete', 'optout.test', '--store', store, '--quiet')
+        left = [json.loads(line) for line in observations(store).out.splitlines()]
+        told = self.run_ok('stat', '--json', '--store', store).lines()[0]
+        self.assertEqual([told['observations'], told['dns_answers']],
+                         [sum(r['type'] == 'observation' for r in left),
+                          sum(r['type'] in ('dns', 'sts') for r in left)])
+
 
 if __name__ == '__main__':
     tap.main()

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""A corpus whose data.mdb is damaged: nobody writes to it, and every line names it and the way out."""
+import json
+import os
+import shutil
+
+from common import programs, tap
+from test_store_commands import DAY, START, StoreTest, corpus, iso
+
+PAGE = 4096
+
+
+class Damaged(StoreTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.store(cls(), corpus(1, days=20))
+        cls.other = cls.store(cls(), corpus(2, days=20))
+        with open(os.path.join(cls.whole, 'data.mdb'), 'rb') as f:
+            cls.data = f.read()
+
+    def runTest(self):  # for setUpClass(), which needs an instance
+        pass
+
+    def with_data(self, data):
+        store = self.fresh()
+        os.mkdir(store)
+        with open(os.path.join(store, 'data.mdb'), 'wb') as f:
+            f.write(data)
+        return store
+
+    def with_page(self, page, content):
+        return self.with_data(
+            self.data[:page * PAGE] + content + self.data[(page + 1) * PAGE:])
+
+    def damaged(self):
+        """(what, corpus) with a page of zeros, or another page in its place, each."""
+        pages = len(self.data) // PAGE
+        for page in range(2, pages):
+            yield f'page {page} zeroed', self.with_page(page, bytes(PAGE))
+            other = (page * 7 + 3) % pages * PAGE
+            if self.data[other:other + PAGE] != self.data[page * PAGE:(page + 1) * PAGE]:
+                yield (f'page {page} replaced by {other // PAGE}',
+                       self.with_page(page, self.data[other:other + PAGE]))
+
+    def assertOneLine(self, done, *words):
+        lines = done.err.splitlines()
+        self.assertEqual(len(lines), 1, done)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+
+class Writing(Damaged):
+    def test_nothing_is_written(self):
+        seen = 0
+        line = json.dumps(corpus(3, days=2)[-1]) + '\n'
+        for what, store in self.damaged():
+            with self.subTest(what):
+                if programs.run('mxstore', 'check', '--store', store, '--quiet').status == 0:
+                    continue  # a free page
+                seen += 1
+                before = self.bytes_of(store)
+                self.assertOneLine(self.run_ok('merge', self.other, '--store', store, status=2,
+                                               timeout=60), store)
+                self.assertOneLine(self.run_ok('import', 'jsonl', '-', '--store', store, status=2,
+                                               stdin=line), store)
+                self.assertEqual(self.bytes_of(store), before)
+            shutil.rmtree(store)
+        self.assertGreater(seen, 20)
+
+    def test_the_way_out_is_named(self):
+        for args in (('merge', self.other), ('import', 'jsonl', '-'), ('compact',),
+                     ('prune', '--before', iso(START + DAY))):
+            store = self.with_page(len(self.data) // PAGE // 2, bytes(PAGE))
+            self.assertOneLine(self.run_ok(*args, '--store', store, status=2, stdin=''),
+                               store, 'damaged', 'page ', 'mxstore check --repair', 'mxstore merge')
+
+    @staticmethod
+    def bytes_of(store):
+        with open(os.path.join(store, 'data.mdb'), 'rb') as f:
+            return f.read()
+
+
+del Damaged, StoreTest
+
+
+if __name__ == '__main__':
+    tap.main()

@@ -64,6 +64,7 @@ static const struct behaviour {
       {"tickets", .context = FARM_TICKETS},
       {"fragments", .context = FARM_FRAGMENTED},
       {"helo-only", .ehlo = "502 5.5.2 what?\r\n"},
+      {"renegotiate", .context = FARM_RENEGOTIATING},
 };
 #define BEHAVIOURS_N (sizeof(behaviours) / sizeof(behaviours[0]))
 
@@ -205,6 +206,10 @@ do_handshake(struct connection *c)
 	if (rc == 1) {
 		c->finished = true;
 		handshakes++;
+		if (c->behaviour->context == FARM_RENEGOTIATING) {
+			SSL_renegotiate(c->ssl);
+			SSL_do_handshake(c->ssl);
+		}
 		return true;
 	}
 	rc = SSL_get_error(c->ssl, rc);

@@ -132,4 +132,7 @@ farm_tls_create(SSL_CTX *contexts[FARM_CONTEXT_N])
 	SSL_CTX_set_num_tickets(contexts[FARM_TICKETS], 1000);
 	contexts[FARM_FRAGMENTED] = new_context(&leaf, &intermediate);
 	SSL_CTX_set_max_send_fragment(contexts[FARM_FRAGMENTED], 512);
+	contexts[FARM_RENEGOTIATING] = new_context(&leaf, &intermediate);
+	SSL_CTX_set_max_proto_version(contexts[FARM_RENEGOTIATING], TLS1_2_VERSION);
+	SSL_CTX_clear_options(contexts[FARM_RENEGOTIATING], SSL_OP_NO_RENEGOTIATION);
 }

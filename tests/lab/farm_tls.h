@@ -9,11 +9,12 @@
 
 enum farm_context {
 	FARM_USUAL,
-	FARM_TLS12,	 /* TLS 1.2 at most */
-	FARM_NOTHING,	 /* no certificate: a fatal alert, handshake_failure */
-	FARM_GIANT,	 /* a chain above 256 KiB */
-	FARM_TICKETS,	 /* a thousand session tickets */
-	FARM_FRAGMENTED, /* records of 512 octets */
+	FARM_TLS12,	    /* TLS 1.2 at most */
+	FARM_NOTHING,	    /* no certificate: a fatal alert, handshake_failure */
+	FARM_GIANT,	    /* a chain above 256 KiB */
+	FARM_TICKETS,	    /* a thousand session tickets */
+	FARM_FRAGMENTED,    /* records of 512 octets */
+	FARM_RENEGOTIATING, /* TLS 1.2, and may ask for another handshake */
 	FARM_CONTEXT_N
 };
 

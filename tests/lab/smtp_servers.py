@@ -192,10 +192,11 @@ def _message(kind, body):
     return bytes([kind]) + len(body).to_bytes(3, 'big') + body
 
 
-def presents(certificates):
-    """TLS 1.2 up to the Certificate message, in clear, whatever the certificates are."""
+def presents(certificates, extensions=b'\x00\x05' + b'\xff\x01\x00\x01\x00'):
+    """TLS 1.2 up to the Certificate message, in clear, whatever the certificates are. extensions:
+    their list with its length; that of RFC 5746 alone."""
     hello = _message(2, b'\x03\x03' + bytes(32) + b'\0' + b'\xc0\x2f' + b'\0' +
-                     b'\x00\x05' + b'\xff\x01\x00\x01\x00')  # ECDHE-RSA-AES128-GCM-SHA256
+                     extensions)  # ECDHE-RSA-AES128-GCM-SHA256
     entries = b''.join(len(c).to_bytes(3, 'big') + c for c in certificates)
     chain = _message(11, len(entries).to_bytes(3, 'big') + entries)
     return after_client_hello(_records(hello + chain), then_waits=True)

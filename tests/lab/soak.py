@@ -32,6 +32,7 @@ OUTCOMES = {
     'tls12': 'success', 'big-ehlo': 'success', '450': 'temporary-reject',
     '554': 'permanent-reject', 'junk': 'handshake-error', 'tickets': 'success',
     'fragments': 'success', 'helo-only': 'starttls-not-offered',
+    'renegotiate': 'success',
 }
 FLAGS = {'inject': ['injection'], 'giant': ['chain-too-long']}
 GROWTH = 48 << 20  # octets from half of the run to its end

@@ -26,8 +26,9 @@ struct join {
 	join_emit *emit;
 	void *ctx;
 	uint32_t slots[SLOTS];
-	uint32_t oldest, newest, unused;
-	uint32_t open_n;
+	uint32_t oldest, newest;
+	uint32_t unused;	    /* those that were open once */
+	uint32_t touched_n, open_n; /* the others are untouched memory */
 	struct {
 		uint64_t shown; /* hash of a summary */
 		int64_t time_ms;
@@ -44,8 +45,7 @@ join_create(join_emit *emit, void *ctx)
 	j->ctx = ctx;
 	j->oldest = j->newest = NONE;
 	memset(j->slots, 0xff, sizeof(j->slots));
-	for (uint32_t i = 0; i < JOIN_OPEN; i++)
-		j->connections[i].older = i + 1 < JOIN_OPEN ? i + 1 : NONE;
+	j->unused = NONE;
 	return j;
 }
 
@@ -166,6 +166,12 @@ is_digits(struct syslog_text t)
 	return t.len > 0;
 }
 
+static bool
+is(struct syslog_text t, const char *word)
+{
+	return t.len == strlen(word) && memcmp(t.p, word, t.len) == 0;
+}
+
 /* Handshakes that tlsproxy makes have no process in common with the smtp that asked for them. */
 static void
 who_speaks(struct who *w, const struct syslog_line *l, const struct postfix_event *e)
@@ -248,11 +254,15 @@ open_new(struct join *j, const struct join_line *line, const struct who *w,
 	uint32_t i;
 	int rc;
 
-	if (j->unused == NONE && (rc = close_one(j, j->oldest, err)) != 0)
+	if (j->open_n == JOIN_OPEN && (rc = close_one(j, j->oldest, err)) != 0)
 		return rc;
-	i = j->unused;
+	if (j->unused != NONE) {
+		i = j->unused;
+		j->unused = j->connections[i].older;
+	} else {
+		i = j->touched_n++;
+	}
 	c = &j->connections[i];
-	j->unused = c->older;
 	j->open_n++;
 	c->process = w->process;
 	c->peer = w->peer;
@@ -336,17 +346,16 @@ static void
 take_group(struct join_finding *f, const struct postfix_event *e)
 {
 	struct syslog_text parameter = e->at[POSTFIX_KEY_EXCHANGE_PARAMETER];
-	struct syslog_text name = e->at[POSTFIX_KEY_EXCHANGE];
-	const char *bits;
+	struct syslog_text name = e->at[POSTFIX_KEY_EXCHANGE], bits = parameter;
 
 	if (parameter.p == NULL) {
 		take_word(f->group, name);
 		return;
 	}
-	if (parameter.len > 5 && (bits = memmem(parameter.p, parameter.len, " bits", 5)) != NULL &&
-	    name.len == 3 && memcmp(name.p, "DHE", 3) == 0)
-		snprintf(f->group, sizeof(f->group), "ffdhe%.*s",
-		    (int)(bits - parameter.p < 8 ? bits - parameter.p : 8), parameter.p);
+	bits.len = bits.len > 5 ? bits.len - 5 : 0;
+	if (is(name, "DHE") && bits.len <= 5 && is_digits(bits) &&
+	    memcmp(bits.p + bits.len, " bits", 5) == 0)
+		snprintf(f->group, sizeof(f->group), "ffdhe%.*s", (int)bits.len, bits.p);
 	else
 		take_word(f->group, parameter);
 }
@@ -378,12 +387,6 @@ was_told(struct join *j, const struct join_line *line, const struct who *w,
 	since_ms = line->time_ms - made_ms;
 	return j->established[h % REUSE_SLOTS].shown == h && since_ms >= 0 &&
 	       since_ms <= JOIN_REUSE_MS;
-}
-
-static bool
-is(struct syslog_text t, const char *word)
-{
-	return t.len == strlen(word) && memcmp(t.p, word, t.len) == 0;
 }
 
 static int

@@ -1,7 +1,7 @@
 /*
  * What the importers read, from any octets. The first one chooses the format: JSON lines, zgrab2,
- * Sonar, PEM, or compressed data. What is taken must be fit for the store: a record that an
- * importer passes on and the store then refuses is a line that nobody names.
+ * Sonar, PEM, compressed data, or (L) a log of Postfix. What is taken must be fit for the store: a
+ * record that an importer passes on and the store then refuses is a line that nobody names.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +12,8 @@
 
 #include "store/base/base64.h"
 #include "store/base/stream.h"
+#include "store/base/text.h"
+#include "store/exchange/postfix_join.h"
 #include "store/exchange/sonar.h"
 #include "store/exchange/zgrab2.h"
 #include "store/record/json.h"
@@ -127,6 +129,59 @@ stream(const uint8_t *data, size_t len)
 	close(fd);
 }
 
+/* What goes into a record as it is must be fit for it; what is a name is judged by the import. */
+static int
+fits(void *ctx, const struct join_finding *f, struct err *err)
+{
+	struct evidence e = {.outcome = f->outcome,
+	    .smtp_code = f->smtp_code,
+	    .tls_alert = f->tls_alert,
+	    .tls_version = f->protocol,
+	    .cipher = f->cipher,
+	    .group = f->group,
+	    .server_signature = f->signature,
+	    .reported_by = "postfix",
+	    .reported_status = f->status,
+	    .reported_reason = f->reason};
+
+	require(evidence_valid(&e, err) == 0);
+	require(strlen(f->host) < sizeof(f->host) && strlen(f->sni) < sizeof(f->sni));
+	return 0;
+}
+
+static void
+log_lines(const char *text, size_t len)
+{
+	struct join *join = join_create(fits, NULL);
+	struct join_line line = {.vantage = "here"};
+	struct err err = {0};
+
+	while (len > 0) {
+		const char *lf = memchr(text, '\n', len);
+		size_t n = lf != NULL ? (size_t)(lf - text) : len;
+		struct syslog_line parsed;
+		struct postfix_event event;
+
+		syslog_parse(&parsed, text, n);
+		require(parsed.message.len <= n && parsed.machine.len <= n);
+		postfix_parse(&event, parsed.message);
+		for (int i = 0; i < POSTFIX_FIELD_N; i++)
+			require(event.at[i].len <= n || i == POSTFIX_DIRECTION);
+		if (event.kind != POSTFIX_OTHER)
+			require(postfix_is_likely(parsed.message));
+		postfix_goes_on(&event, parsed.message);
+		line.log = &parsed;
+		line.number++;
+		line.time_ms += parsed.second * 1000;
+		require(join_take(join, &line, &event, &err) == 0);
+		n += lf != NULL;
+		text += n;
+		len -= n;
+	}
+	require(join_finish(join, &err) == 0 && !join_waits(join));
+	join_destroy(join);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -134,6 +189,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return 0;
+	if (data[0] == 'L') {
+		log_lines(text, len - 1);
+		return 0;
+	}
 	switch (data[0] % 5) {
 	case 0:
 		json(text, len - 1);

@@ -4,26 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "judge_dns.h"
 #include "store/base/mem.h"
-#include "store/corpus/timeline_back.h"
 
 #define EVIDENCE_SLOTS 256
-#define DNS_SLOTS 64 /* names and types asked for lately */
-
-enum { TYPE_A = 1, TYPE_MX = 15, TYPE_AAAA = 28, TYPE_TLSA = 52 };
 
 struct kept_evidence {
 	struct evidence evidence;
 	uint32_t number;
 	bool used;
-};
-
-/* The answer that held from its own time until `until_ms`, the latest that was asked for. */
-struct kept_answer {
-	struct series series; /* SERIES_DNS */
-	bool used, found;
-	struct dns_answer answer;
-	int64_t from_ms, until_ms;
 };
 
 struct judge {
@@ -33,7 +22,7 @@ struct judge {
 	struct verdict_engine *engine;
 	bool without_roots;
 	struct kept_evidence evidence[EVIDENCE_SLOTS];
-	struct kept_answer answers[DNS_SLOTS];
+	struct judge_dns *dns;
 	struct {
 		char host[LIMIT_NAME + 1], vantage[LIMIT_VANTAGE + 1];
 		char nexthop[LIMIT_NAME + 1]; /* "": none, or several */
@@ -48,7 +37,7 @@ judge_create(
 	struct judge *j = mem_zero(1, sizeof(*j));
 	int rc = verdict_engine_create(&j->engine, &rules->verdict, err);
 
-	j->view = view;
+	judge_look_at(j, view);
 	j->rules = *rules;
 	if (rules->nexthop != NULL)
 		snprintf(j->nexthop, sizeof(j->nexthop), "%s", rules->nexthop);
@@ -82,11 +71,8 @@ judge_look_at(struct judge *j, struct store_view *view)
 			evidence_finish(&j->evidence[i].evidence);
 		j->evidence[i].used = false;
 	}
-	for (size_t i = 0; i < DNS_SLOTS; i++) {
-		if (j->answers[i].found)
-			dns_answer_finish(&j->answers[i].answer);
-		j->answers[i].used = j->answers[i].found = false;
-	}
+	judge_dns_destroy(j->dns);
+	j->dns = view != NULL ? judge_dns_create(view) : NULL;
 	j->last.host[0] = '\0';
 	j->view = view;
 }
@@ -140,112 +126,6 @@ fetch(void *ctx, const struct evidence *e, struct span *certificates, struct err
 		at += certificates[i].len;
 	}
 	return 0;
-}
-
-/* ---- DNS --------------------------------------------------------------------------------- */
-
-static struct kept_answer *
-slot_of(struct judge *j, const struct series *dns)
-{
-	uint64_t at = hash_quick(dns->host, strlen(dns->host)) + dns->rrtype;
-
-	return &j->answers[at % DNS_SLOTS];
-}
-
-/* The last answer at or before a time; 0 where there is none. */
-static int
-read_answer(struct judge *j, struct kept_answer *k, int64_t time_ms, struct err *err)
-{
-	struct timeline_back t;
-	struct sighting seen;
-	uint32_t number;
-	int rc;
-
-	k->found = false;
-	k->from_ms = INT64_MIN;
-	k->until_ms = time_ms;
-	if ((rc = store_series_number(j->view, &k->series, &number, err)) <= 0) {
-		k->until_ms = INT64_MAX;
-		return rc;
-	}
-	if ((rc = timeline_back_init(
-		 &t, j->view, number, SERIES_DNS, INT64_MIN, time_ms + 1, err)) < 0)
-		return rc;
-	rc = timeline_back_next(&t, &seen, err);
-	timeline_back_finish(&t);
-	if (rc > 0 && (rc = store_dns_answer(j->view, seen.evidence, &k->answer, err)) >= 0) {
-		k->found = true;
-		k->from_ms = seen.time_ms;
-		k->answer.time_ms = seen.time_ms;
-		k->answer.ttl_s = seen.ttl_s;
-	}
-	return rc;
-}
-
-static int
-find_answer(struct judge *j, const char *name, uint16_t rrtype, const char *vantage,
-    int64_t time_ms, const struct dns_answer **answer, struct err *err)
-{
-	struct series dns = {.kind = SERIES_DNS, .rrtype = rrtype};
-	struct kept_answer *k;
-	int rc = 0;
-
-	*answer = NULL;
-	snprintf(dns.host, sizeof(dns.host), "%s", name);
-	snprintf(dns.vantage, sizeof(dns.vantage), "%s", vantage);
-	if (!host_valid(dns.host))
-		return 0;
-	k = slot_of(j, &dns);
-	if (!k->used || series_compare(&k->series, &dns) != 0 || time_ms < k->from_ms ||
-	    time_ms > k->until_ms) {
-		if (k->found)
-			dns_answer_finish(&k->answer);
-		k->found = false;
-		k->series = dns;
-		k->used = true;
-		rc = read_answer(j, k, time_ms, err);
-	}
-	if (k->found)
-		*answer = &k->answer;
-	return rc < 0 ? rc : 0;
-}
-
-static struct conclude_answer
-conclude_answer(const struct dns_answer *a)
-{
-	return a != NULL ? (struct conclude_answer){true, a->status, a->records_n > 0}
-			 : (struct conclude_answer){0};
-}
-
-/* Pointers in *dns are the kept answers': TLSA is asked for last. */
-static int
-find_dns(struct judge *j, const struct series *s, const char *nexthop, int64_t time_ms,
-    struct conclude_dns *dns, struct err *err)
-{
-	const struct dns_answer *a;
-	char name[LIMIT_NAME + 32];
-	int rc = 0;
-
-	*dns = (struct conclude_dns){0};
-	if (nexthop != NULL) {
-		rc = find_answer(j, nexthop, TYPE_MX, s->vantage, time_ms, &a, err);
-		dns->mx = conclude_answer(a);
-	}
-	if (rc >= 0) {
-		rc = find_answer(j, s->host, s->address.family == 4 ? TYPE_A : TYPE_AAAA,
-		    s->vantage, time_ms, &a, err);
-		dns->address = conclude_answer(a);
-	}
-	snprintf(name, sizeof(name), "_%u._tcp.%s", s->port, s->host);
-	if (rc >= 0 && strlen(name) <= LIMIT_NAME) {
-		rc = find_answer(j, name, TYPE_TLSA, s->vantage, time_ms, &a, err);
-		dns->tlsa = conclude_answer(a);
-		if (a != NULL) {
-			dns->records = a->records;
-			dns->records_n = a->records_n;
-		}
-	}
-	return rc;
 }
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
@@ -332,7 +212,8 @@ judge_sighting(struct judge *j, const struct series *s, uint32_t evidence, int64
 	if (!verdict_can_be(&q) || !has_roots(j))
 		return 0;
 	if ((rc = nexthop_of(j, s, e, &q.nexthop, err)) < 0 ||
-	    (rc = find_dns(j, s, q.nexthop, time_ms, &q.dns, err)) < 0)
+	    (rc = judge_dns_sts(j->dns, q.nexthop, s->vantage, time_ms, &q.sts, err)) < 0 ||
+	    (rc = judge_dns_find(j->dns, s, q.nexthop, time_ms, &q.dns, err)) < 0)
 		return rc;
 	return verdict_of(j->engine, &q, verdict, err);
 }

@@ -1,8 +1,5 @@
 #include "conclude.h"
 
-#include <string.h>
-#include <strings.h>
-
 /* ---- what was met with ------------------------------------------------------------------- */
 
 enum conclude_kind
@@ -99,24 +96,6 @@ bool
 conclude_wants_tlsa(const struct conclude_dns *dns)
 {
 	return dns->tlsa.known && dns->tlsa.status == DNS_SECURE && dns->tlsa.found;
-}
-
-/* ---- MTA-STS ----------------------------------------------------------------------------- */
-
-bool
-conclude_sts_names(const struct conclude_sts *sts, const char *host)
-{
-	for (size_t i = 0; i < sts->mx_n; i++) {
-		const char *pattern = sts->mx[i], *rest = strchr(host, '.');
-
-		if (strcasecmp(pattern, host) == 0)
-			return true;
-		/* The leftmost label alone (RFC 8461 section 4.1). */
-		if (strncmp(pattern, "*.", 2) == 0 && rest != NULL && rest != host &&
-		    strcasecmp(pattern + 1, rest) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* ---- levels ------------------------------------------------------------------------------ */
@@ -266,7 +245,7 @@ at_sts(const struct conclude_input *in)
 		return (struct conclude_level){0};
 	}
 	level = at_pkix(in, true, in->kind == CONCLUDE_TLS && in->verified->has_host);
-	if (!conclude_sts_names(in->sts, in->host))
+	if (!sts_policy_matches(in->sts->policy, in->host))
 		level = deferred(level.word == WORD_VERIFIED ? WORD_TRUSTED : level.word,
 		    REASON_VALIDATION_FAILURE);
 	if (in->sts->state == CONCLUDE_STS_TESTING)

@@ -11,6 +11,7 @@
 #define MX509_CONCLUDE_H
 
 #include "store/record/observation.h"
+#include "store/record/sts_policy.h"
 #include "verify.h"
 
 /* An answer as it was known at the time of the observation. */
@@ -44,12 +45,8 @@ enum conclude_sts_state {
 
 struct conclude_sts {
 	enum conclude_sts_state state;
-	const char *const *mx; /* patterns of its `mx` lines */
-	size_t mx_n;
+	const struct sts_policy *policy; /* of CONCLUDE_STS_TESTING, CONCLUDE_STS_ENFORCE */
 };
-
-/* Whether the policy names the host (RFC 8461 section 4.1). */
-bool conclude_sts_names(const struct conclude_sts *sts, const char *host);
 
 /* What a level would have concluded. */
 struct conclude_level {

@@ -545,21 +545,19 @@ test_sts(void **state)
 	struct pki elsewhere =
 	    pki_make(&(struct pki_wish){.cn = "x", .san = "DNS:mx.example.net", .by = &root});
 	const struct pki *chain[] = {&leaf}, *misnamed[] = {&elsewhere};
+	char other[] = "other.example.org", below[] = "*.example.org";
+	char deeper[] = "*.b.example.org", host[] = HOST;
+	struct sts_policy policy = {.mx = (char *[]){other, below}, .mx_n = 2};
 	struct asked *a = ask(chain, 1);
 	struct verdict v = judge(a);
 
 	(void)state;
 	assert_false(v.levels[LEVEL_STS_ENFORCE].defined);
-	a->question.sts = (struct conclude_sts){
-	    CONCLUDE_STS_ENFORCE, (const char *[]){"other.example.org", "*.example.org"}, 2};
+	a->question.sts = (struct conclude_sts){CONCLUDE_STS_ENFORCE, &policy};
 	v = judge(a);
 	check(&v, LEVEL_STS_ENFORCE, VERIFIED);
 	assert_false(v.levels[LEVEL_STS_TESTING].defined);
-	a->question.sts.mx = (const char *[]){"*.b.example.org"};
-	a->question.sts.mx_n = 1;
-	v = judge(a);
-	check(&v, LEVEL_STS_ENFORCE, "Trusted defers validation-failure");
-	a->question.sts.mx = (const char *[]){"*.org"};
+	policy = (struct sts_policy){.mx = (char *[]){deeper}, .mx_n = 1};
 	v = judge(a);
 	check(&v, LEVEL_STS_ENFORCE, "Trusted defers validation-failure");
 	a->question.sts.state = CONCLUDE_STS_INVALID;
@@ -567,7 +565,8 @@ test_sts(void **state)
 	check(&v, LEVEL_STS_ENFORCE, "Trusted delivers sts-policy-invalid");
 	done(a);
 	a = ask(misnamed, 1);
-	a->question.sts = (struct conclude_sts){CONCLUDE_STS_TESTING, (const char *[]){HOST}, 1};
+	policy = (struct sts_policy){.mx = (char *[]){host}, .mx_n = 1};
+	a->question.sts = (struct conclude_sts){CONCLUDE_STS_TESTING, &policy};
 	v = judge(a);
 	check(&v, LEVEL_STS_TESTING, "Untrusted delivers certificate-host-mismatch");
 	a->evidence.outcome = OUTCOME_STARTTLS_NOT_OFFERED;

@@ -246,11 +246,11 @@ add(struct run *r, const struct join_finding *f, struct err *err)
 		return err_set(err, ERR_INPUT, "no port, %u", f->port);
 	s.port = f->port != 0 ? (uint16_t)f->port : PORT;
 	strcpy(s.vantage, f->vantage);
-	o.evidence = (struct evidence){.outcome = f->outcome,
-	    .smtp_code = f->smtp_code,
-	    .tls_alert = f->tls_alert,
-	    .errno_name = f->errno_name,
-	    .starttls_offered = f->starttls_offered,
+	o.evidence = (struct evidence){.outcome = f->did.outcome,
+	    .smtp_code = f->did.smtp_code,
+	    .tls_alert = f->did.tls_alert,
+	    .errno_name = f->did.errno_name,
+	    .starttls_offered = f->did.starttls_offered,
 	    .tls_version = or_null(f->protocol),
 	    .cipher = or_null(f->cipher),
 	    .group = or_null(f->group),

@@ -238,10 +238,11 @@ static void
 start(struct connection *c, const struct join_line *line, const struct postfix_event *e)
 {
 	c->summary = c->failed = c->error = c->dane = false;
-	c->finding = (struct join_finding){.line = line->number,
+	c->finding = (struct join_finding){
+	    .line = line->number,
 	    .time_ms = line->time_ms,
-	    .outcome = OUTCOME_SUCCESS,
-	    .tls_alert = -1};
+	    .did = {.outcome = OUTCOME_SUCCESS, .tls_alert = -1},
+	};
 	snprintf(c->finding.vantage, sizeof(c->finding.vantage), "%s", line->vantage);
 	take_peer(&c->finding, e);
 }
@@ -433,31 +434,6 @@ take_failure(struct join *j, const struct join_line *line, const struct who *w,
 	return 0;
 }
 
-/* "lost connection", "Connection reset by peer", "-1" */
-static void
-decide(struct join_finding *f, struct syslog_text reason)
-{
-	static const struct {
-		const char *text, *name;
-		enum outcome outcome;
-	} rows[] = {
-	    {"lost connection", NULL, OUTCOME_CONNECTION_CLOSED},
-	    {"Connection reset by peer", "ECONNRESET", OUTCOME_CONNECTION_CLOSED},
-	    {"Broken pipe", "EPIPE", OUTCOME_CONNECTION_CLOSED},
-	    {"Connection timed out", "ETIMEDOUT", OUTCOME_IO_TIMEOUT},
-	    {"Operation timed out", "ETIMEDOUT", OUTCOME_IO_TIMEOUT},
-	    {"No route to host", "EHOSTUNREACH", OUTCOME_UNREACHABLE},
-	};
-
-	f->outcome = OUTCOME_HANDSHAKE_ERROR;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (!is(reason, rows[i].text))
-			continue;
-		f->outcome = rows[i].outcome;
-		f->errno_name = rows[i].name;
-	}
-}
-
 static int
 take_error(struct join *j, const struct join_line *line, const struct who *w,
     const struct postfix_event *e, struct err *err)
@@ -473,99 +449,32 @@ take_error(struct join *j, const struct join_line *line, const struct who *w,
 	c->finding.line = line->number;
 	c->finding.time_ms = line->time_ms;
 	c->finding.reason[0] = '\0';
-	decide(&c->finding, e->at[POSTFIX_REASON]);
+	postfix_outcome_of_error(&c->finding.did, e->at[POSTFIX_REASON]);
 	return 0;
 }
 
-/* "…:SSL alert number 40:": an alert that the server sent. */
 static void
-take_problem(struct join *j, const struct who *w, struct syslog_text t)
+take_problem(struct join *j, const struct who *w, const struct postfix_event *e)
 {
-	static const char words[] = "SSL alert number ";
 	uint32_t i = find(j, w->process, 0, false);
-	const char *at = memmem(t.p, t.len, words, strlen(words));
-	unsigned alert = 0, digits = 0;
 
-	if (i == NONE || !j->connections[i].error || at == NULL)
-		return;
-	for (at += strlen(words); at < t.p + t.len && *at >= '0' && *at <= '9' && digits < 4;
-	     at++, digits++)
-		alert = alert * 10 + (unsigned)(*at - '0');
-	if (digits == 0 || alert > 255)
-		return;
-	j->connections[i].finding.outcome = OUTCOME_TLS_ALERT;
-	j->connections[i].finding.tls_alert = (int)alert;
+	if (i != NONE && j->connections[i].error)
+		postfix_outcome_of_library(&j->connections[i].finding.did, e->at[POSTFIX_REASON]);
 }
 
 /* ---- what was done with the mail ------------------------------------------------------------ */
 
-static bool
-begins(struct syslog_text *t, const char *what)
-{
-	size_t n = strlen(what);
-
-	if (t->len < n || memcmp(t->p, what, n) != 0)
-		return false;
-	*t = (struct syslog_text){t->p + n, t->len - n};
-	return true;
-}
-
-/* Whether DANE decided: "dane", "dane-only/requiretls", "dane:halfdane"; not "dane:encrypt". */
-static bool
-is_dane(struct syslog_text feature)
-{
-	struct syslog_text level = feature;
-	const char *slash, *colon;
-
-	if (feature.p == NULL)
-		return false;
-	if ((slash = memchr(level.p, '/', level.len)) != NULL)
-		level.len = (size_t)(slash - level.p);
-	begins(&level, "!");
-	if ((colon = memchr(level.p, ':', level.len)) != NULL) {
-		size_t n = (size_t)(colon - level.p) + 1;
-
-		level = (struct syslog_text){level.p + n, level.len - n};
-	}
-	return is(level, "dane") || is(level, "dane-only") || is(level, "halfdane");
-}
-
-/* Of what smtp(8) says when it gives a server up, what is about TLS. */
-static bool
-is_reason(struct syslog_text t)
-{
-	return begins(&t, "Server certificate not ") || begins(&t, "Sender requested REQUIRETLS") ||
-	       begins(&t, "Sender requires verified TLS");
-}
-
-/* "TLS is required, but was not offered by host NAMADDR", "… refused to start TLS: 454 …" */
 static int
 take_refusal(struct join *j, const struct join_line *line, struct syslog_text t, struct err *err)
 {
-	struct postfix_event peer = {0};
+	struct postfix_outcome did;
+	struct postfix_event peer;
 	struct connection c;
 
-	if (begins(&t, "TLS is required, but was not offered by host ") ||
-	    begins(&t, "Sender requested REQUIRETLS, but TLS service was not offered by host ")) {
-		postfix_peer(&peer, t);
-		start(&c, line, &peer);
-		c.finding.outcome = OUTCOME_STARTTLS_NOT_OFFERED;
-		c.finding.starttls_offered = TRI_FALSE;
-		return j->emit(j->ctx, &c.finding, err);
-	}
-	if (!begins(&t, "TLS is required, but host "))
-		return 0;
-	t = postfix_peer(&peer, t);
-	if (!begins(&t, " refused to start TLS: ") || t.len < 3 ||
-	    !is_digits((struct syslog_text){t.p, 3}))
+	if (!postfix_outcome_of_refusal(&did, &peer, t))
 		return 0;
 	start(&c, line, &peer);
-	c.finding.smtp_code = (int)number((struct syslog_text){t.p, 3});
-	c.finding.outcome =
-	    c.finding.smtp_code == 421 ? OUTCOME_RATE_LIMITED : OUTCOME_STARTTLS_REJECTED;
-	c.finding.starttls_offered = TRI_TRUE;
-	if (c.finding.smtp_code < 100)
-		return 0;
+	c.finding.did = did;
 	return j->emit(j->ctx, &c.finding, err);
 }
 
@@ -590,7 +499,7 @@ take_not_delivered(struct join *j, const struct join_line *line, const struct wh
 
 	/* Of masked processes it may be another one that speaks. */
 	if (c != NULL && c->summary && strcmp(c->finding.status, "Verified") != 0 &&
-	    c->finding.reason[0] == '\0' && is_reason(e->at[POSTFIX_REASON]))
+	    c->finding.reason[0] == '\0' && postfix_outcome_is_distrust(e->at[POSTFIX_REASON]))
 		take_reason(&c->finding, e->at[POSTFIX_REASON]);
 	return take_refusal(j, line, e->at[POSTFIX_REASON], err);
 }
@@ -620,8 +529,9 @@ take_delivery(struct join *j, const struct join_line *line, const struct who *w,
 		i = find_host(j, w, e);
 	if (i != NONE) {
 		c = &j->connections[i];
-		c->dane |= is_dane(e->at[POSTFIX_TLS_FEATURE]);
-		if (c->summary && c->finding.reason[0] == '\0' && is_reason(e->at[POSTFIX_REASON]))
+		c->dane |= postfix_outcome_is_dane(e->at[POSTFIX_TLS_FEATURE]);
+		if (c->summary && c->finding.reason[0] == '\0' &&
+		    postfix_outcome_is_distrust(e->at[POSTFIX_REASON]))
 			take_reason(&c->finding, e->at[POSTFIX_REASON]);
 		if (c->masked)
 			rc = close_one(j, i, err);
@@ -653,7 +563,7 @@ join_take(
 	case POSTFIX_HANDSHAKE_ERROR:
 		return take_error(j, line, &w, e, err);
 	case POSTFIX_LIBRARY_PROBLEM:
-		take_problem(j, &w, e->at[POSTFIX_REASON]);
+		take_problem(j, &w, e);
 		return 0;
 	case POSTFIX_SETUP:
 		return belongs(j, line, &w, e, true, &c, err);

@@ -26,9 +26,8 @@
 #ifndef MX509_POSTFIX_JOIN_H
 #define MX509_POSTFIX_JOIN_H
 
-#include "postfix_log.h"
+#include "postfix_outcome.h"
 #include "store/base/limits.h"
-#include "store/record/evidence.h"
 
 #define JOIN_OPEN 1024
 #define JOIN_REUSE_MS INT64_C(900000)
@@ -42,10 +41,7 @@ struct join_finding {
 	unsigned port;		   /* 0: none */
 	bool sends_sni;
 	char sni[LIMIT_NAME + 2]; /* "": not named */
-	enum outcome outcome;
-	int smtp_code, tls_alert;
-	const char *errno_name; /* or NULL */
-	enum tristate starttls_offered;
+	struct postfix_outcome did;
 	/* "": none */
 	char status[16], protocol[LIMIT_WORD + 1], cipher[LIMIT_WORD + 1], group[LIMIT_WORD + 1],
 	    signature[LIMIT_WORD + 1], reason[LIMIT_REASON + 1];

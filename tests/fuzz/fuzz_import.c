@@ -133,9 +133,9 @@ stream(const uint8_t *data, size_t len)
 static int
 fits(void *ctx, const struct join_finding *f, struct err *err)
 {
-	struct evidence e = {.outcome = f->outcome,
-	    .smtp_code = f->smtp_code,
-	    .tls_alert = f->tls_alert,
+	struct evidence e = {.outcome = f->did.outcome,
+	    .smtp_code = f->did.smtp_code,
+	    .tls_alert = f->did.tls_alert,
 	    .tls_version = f->protocol,
 	    .cipher = f->cipher,
 	    .group = f->group,

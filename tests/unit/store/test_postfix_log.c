@@ -322,14 +322,14 @@ note(void *ctx, const struct join_finding *f, struct err *err)
 	    out, "%llu %s [%s]:%u", (unsigned long long)f->line, f->host, f->address, f->port);
 	if (f->sends_sni)
 		buf_printf(out, " sni=%s", f->sni);
-	if (f->outcome != OUTCOME_SUCCESS)
-		buf_printf(out, " %s", outcome_name(f->outcome));
-	if (f->smtp_code != 0)
-		buf_printf(out, " %d", f->smtp_code);
-	if (f->tls_alert >= 0)
-		buf_printf(out, " alert %d", f->tls_alert);
-	if (f->errno_name != NULL)
-		buf_printf(out, " %s", f->errno_name);
+	if (f->did.outcome != OUTCOME_SUCCESS)
+		buf_printf(out, " %s", outcome_name(f->did.outcome));
+	if (f->did.smtp_code != 0)
+		buf_printf(out, " %d", f->did.smtp_code);
+	if (f->did.tls_alert >= 0)
+		buf_printf(out, " alert %d", f->did.tls_alert);
+	if (f->did.errno_name != NULL)
+		buf_printf(out, " %s", f->did.errno_name);
 	if (f->status[0] != '\0')
 		buf_printf(out, " %s", f->status);
 	if (f->group[0] != '\0')

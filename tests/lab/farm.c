@@ -3,8 +3,11 @@
  * its second octet says what it does: 127.200.y.z the first of behaviours[], 127.201.y.z the
  *second, …; all others are good servers.
  *
- *	farm PORT [THREADS]	"ready" on standard output; SIGTERM ends it and prints what it saw
- *	farm --list		octet and name of each behaviour, one a line
+ *	farm PORT [THREADS [LATE_MS]]
+ *		"ready" on standard output; SIGTERM ends it and prints what it saw; before that,
+ *with LATE_MS, a line "late ADDRESS MS" for each time that it came to what a client had said so
+ *much later: the machine's doing, and not the client's farm --list		octet and name of
+ *each behaviour, one a line
  *
  * Loopback only. One epoll and one listening socket a thread, handshakes by libssl.
  */
@@ -21,6 +24,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,6 +33,7 @@
 #define FIRST_OCTET 200
 #define THREADS_MOST 16
 #define TICK_MS 50
+#define GAVE_UP_MS 3600000
 #define GO "220 2.0.0 go ahead\r\n"
 #define GREETING "220 farm.test ESMTP\r\n"
 #define EHLO "250-farm.test\r\n250-8BITMIME\r\n250-SIZE 100000\r\n250 STARTTLS\r\n"
@@ -71,6 +76,7 @@ static const struct behaviour {
 static SSL_CTX *contexts[FARM_CONTEXT_N];
 static char big_ehlo[32768];
 static atomic_ulong accepted, handshakes, farewells;
+static unsigned late_ms; /* 0: not looked at */
 
 struct connection {
 	int fd, epoll;
@@ -228,6 +234,39 @@ after_hello(struct connection *c)
 	c->now = THEN_MUTE;
 }
 
+/* How long the kernel has held what the client waits for an answer to: since its last octets came,
+ * or, when it is only now let in, since the connection stood. */
+static unsigned
+waited_ms(const struct connection *c, bool let_in)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	int unread = 0;
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return 0;
+	if (let_in && info.tcpi_state == TCP_CLOSE_WAIT)
+		return GAVE_UP_MS; /* it did not wait any longer */
+	if (let_in)
+		return info.tcpi_last_ack_recv;
+	return ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0 ? info.tcpi_last_data_recv : 0;
+}
+
+static void
+note_if_late(const struct connection *c, bool let_in)
+{
+	struct sockaddr_in own = {0};
+	char address[INET_ADDRSTRLEN];
+	socklen_t len = sizeof(own);
+	unsigned waited;
+
+	if (late_ms == 0 || (waited = waited_ms(c, let_in)) < late_ms ||
+	    getsockname(c->fd, (struct sockaddr *)&own, &len) != 0)
+		return;
+	inet_ntop(AF_INET, &own.sin_addr, address, sizeof(address));
+	printf("late %s %u\n", address, waited);
+}
+
 /* Reads all that there is: the events are edges. */
 static bool
 on_readable(struct connection *c)
@@ -293,6 +332,7 @@ take(int epoll, int fd, struct connection **drips)
 			   : &good;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+	note_if_late(c, true);
 	if (c->behaviour->then == THEN_DRIP)
 		add_to_drips(c, drips);
 	if (c->behaviour->greeting != NULL && c->behaviour->greeting[0] == '\0'
@@ -348,6 +388,8 @@ serve(void *arg)
 		for (int i = 0; i < n; i++) {
 			struct connection *c = events[i].data.ptr;
 
+			if (c != NULL && (events[i].events & EPOLLIN) != 0)
+				note_if_late(c, false);
 			if (c == NULL)
 				take_all(epoll, listener, &drips);
 			else if ((c->now == THEN_FLOOD && !flood(c)) || !on_readable(c))
@@ -377,9 +419,10 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--list") == 0)
 		return list();
 	if (argc < 2 || threads < 1 || threads > THREADS_MOST) {
-		fprintf(stderr, "usage: farm PORT [THREADS] | --list\n");
+		fprintf(stderr, "usage: farm PORT [THREADS [LATE_MS]] | --list\n");
 		return 2;
 	}
+	late_ms = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);

@@ -2,9 +2,13 @@
 
     soak.py [--probes N] [--threads N]      (200,000 and the cores; ./dev soak)
 
-What must hold: every server's outcome is the one that its behaviour demands, each probe that the
-summary counts is in the corpus and no other, the corpus is sound, and memory does not grow while the
-run goes on. Says what was seen; exits 1 if anything does not hold.
+What must hold: the outcome of every server is the one that its behaviour demands, each probe that
+the summary counts is in the corpus and no other, the corpus is sound, and memory does not grow while
+the run goes on. Says what was seen; exits 1 if anything does not hold.
+
+On a busy machine the farm may answer too late, and says so itself: what timed out at an
+address that was kept waiting by the farm for half of the time-out or more is told apart, and no
+failure of the collector, so long as there is little of it.
 """
 import argparse
 import collections
@@ -19,7 +23,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lab import programs  # noqa: E402
-from lab.lab import Lab  # noqa: E402
+from lab.lab import Lab, end  # noqa: E402
 
 SNI = ('none', 'hostname', 'unknown')
 LATER = {'421', '450'}  # three attempts an address, whatever the variant
@@ -35,6 +39,9 @@ OUTCOMES = {
     'renegotiate': 'success',
 }
 FLAGS = {'inject': ['injection'], 'giant': ['chain-too-long']}
+TIMEOUTS = {'io-timeout', 'connection-timeout'}
+LATE_MS = 200  # what the farm tells
+MOST_LATE = 0.02  # of all addresses: beyond this the machine was too busy for a verdict
 GROWTH = 48 << 20  # octets from half of the run to its end
 
 
@@ -64,7 +71,9 @@ class Soak:
         self.addresses = max(probes // len(SNI), 3)
         self.store = lab.path('store')
         self.port = lab.free_port(['127.0.0.1'])
-        self.farm = lab.spawn('farm', [farm_path(), str(self.port)], drop=False)
+        self.farm = lab.spawn('farm', [farm_path(), str(self.port), '1', str(LATE_MS)],
+                              drop=False)
+        self.timeout, self.late, self.excused = timeout, {}, set()
         lab.wait_listening('farm', self.farm, ['127.0.0.1'], self.port)
         self.argv = [programs.path('mxcollect'), 'run', '-f', '-', '--store', self.store,
                      '--allow-private', '--per-address-gap', 0, '--sni', ','.join(SNI),
@@ -90,6 +99,17 @@ class Soak:
             self.err = err.read()
         if status != 0:
             self.fail(f'mxcollect ended with {status}: {self.err[-2000:]}')
+
+    def read_late(self):
+        """How long the farm let each address wait, in all, by its own log."""
+        end(self.farm)
+        for line in self.lab.output('farm').splitlines():
+            words = line.split()
+            if words[:1] == ['late']:
+                self.late[words[1]] = self.late.get(words[1], 0) + int(words[2])
+
+    def is_late(self, address):
+        return self.late.get(address, 0) >= self.timeout * 500
 
     def watch(self, process):
         while process.poll() is None:
@@ -122,11 +142,14 @@ class Soak:
             want = OUTCOMES[name]
             # That the clocks disagreed is the machine's doing.
             flags = [f for f in o['flags'] if f != 'clock-stepped']
-            if o['outcome'] != want or flags != FLAGS.get(name, []):
+            if o['outcome'] in TIMEOUTS - {want} and self.is_late(o['address']):
+                self.excused.add(o['host'])
+            elif o['outcome'] != want or flags != FLAGS.get(name, []):
                 self.fail(f'{o["host"]} {o["sni"]}: {o["outcome"]} {o["flags"]} '
                           f'{o["errno"]}, not {want}')
         for (name, host), n in seen.items():
-            if n != len(SNI):
+            # After a connection that timed out the address was left alone.
+            if n != len(SNI) and host not in self.excused:
                 self.fail(f'{host}: {n} observations')
         if len(seen) != self.addresses:
             self.fail(f'{len(seen)} of {self.addresses} addresses were seen')
@@ -136,7 +159,11 @@ class Soak:
         return stored
 
     def check(self):
+        self.read_late()
         stored = self.check_observations()
+        if len(self.excused) > MOST_LATE * self.addresses:
+            self.fail(f'the farm was late for {len(self.excused)} of {self.addresses} addresses: '
+                      'the machine was too busy, run it again')
         sound = programs.run('mxstore', 'check', '--store', self.store)
         if sound.status != 0:
             self.fail(f'mxstore check: {sound}')
@@ -160,6 +187,9 @@ def main():
         stored, most, growth = soak.check()
         print(f'{stored} stored; at most {most >> 20} MiB of memory, {growth >> 20} MiB more '
               'than in the first half')
+        if soak.excused:
+            print(f'{len(soak.excused)} addresses timed out because the farm was late, by its own '
+                  f'log (up to {max(soak.late.values()) / 1000:.1f} s)')
         for line in soak.failures:
             print('failed:', line)
         sys.exit(1 if soak.failures else 0)

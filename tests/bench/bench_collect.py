@@ -1,12 +1,23 @@
 """What a probe costs: mxcollect beside a bare client (bare_client.c), against the farm.
 
-    bench_collect.py [ROUNDS]     MX509_BUILD names the build
+    bench_collect.py [ROUNDS] [PART…]     MX509_BUILD names the build
+    parts: cost memory pass held names stream locks; all of them if none is named
 
 Rounds are interleaved, so that a busy machine disturbs all alike, and each ratio is of two
 neighbours. Figures, not verdicts: nothing here fails on time. The aims stand beside.
+
+    cost    CPU a probe, beside the bare client's, with one thread and with two
+    memory  of a probe that hangs in the handshake, beside the bare client's
+    pass    10,000 addresses of which a third never answer, all at once, against the slowest target
+    held    10,000 probes that hang; where the limit of open files is lower, concurrency is cut
+    names   DNS look-ups a second of an authoritative server on this machine
+    stream  memory for 50,000 and for 1,000,000 targets on standard input
+    locks   the time that threads wait for each other, of all that they work
 """
+import contextlib
 import os
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -16,11 +27,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from lab import programs  # noqa: E402
-from lab.lab import Lab  # noqa: E402
+from lab.dns import NameServer, Zone  # noqa: E402
+from lab.lab import Lab, free_net  # noqa: E402
 
-PROBES = 2000
+PROBES = 6000  # enough for a start of 25 ms to weigh little
 IN_FLIGHT = 64
-STALL, GOOD = 206, 10  # second octets: lab/farm.c
+STALL, SILENT, GOOD = 206, 209, 10  # second octets: lab/farm.c
 NAME = 'mx.farm.test'
 
 
@@ -122,12 +134,134 @@ def memory(bench, n):
           f'mxcollect {(many - few) / (n - 64) / 1024:.1f} KiB each  aim: bare + 8')
 
 
+def run_targets(bench, path, *more, stdin=None, wrap=()):
+    """(seconds, CPU seconds, most octets of memory, what it said) of a pass."""
+    argv = [*wrap, programs.path('mxcollect'), 'run', '-f', path, '--store',
+            bench.lab.path(f'store-{bench.n}'), '--allow-private', '--per-address-gap', 0, *more]
+    bench.n += 1
+    begin = time.monotonic()
+    process = subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE if stdin else None,
+                               stderr=subprocess.PIPE, text=True)
+    if stdin:
+        for line in stdin:
+            process.stdin.write(line)
+        process.stdin.close()
+    said = process.stderr.read().strip().splitlines()
+    _, _, used = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return (time.monotonic() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024,
+            '\n'.join(said[-3:]))
+
+
+def whole_pass(bench, n=10000, timeout=10):
+    """A third of the addresses is silent. The slowest single target is one of those, alone."""
+    path, alone = bench.lab.path('pass'), bench.lab.path('alone')
+    with open(path, 'w', encoding='ascii') as f:
+        for i in range(n):
+            octet = SILENT if i % 3 == 0 else GOOD
+            f.write(f'mx{i}.farm.test@127.{octet}.{i >> 8}.{i & 255}:{bench.port}\n')
+    with open(alone, 'w', encoding='ascii') as f:
+        f.write(f'mx.farm.test@127.{SILENT}.0.0:{bench.port}\n')
+    options = ('--sni', 'hostname', '--timeout', timeout, '--per-network', 0, '--per-operator', 0)
+    slowest = run_targets(bench, alone, *options)[0]
+    took, cpu, most, said = run_targets(bench, path, *options, '--concurrency', n)
+    print(f'{n} addresses, a third silent: {took:.1f} s, {took / slowest:.2f} x the slowest target '
+          f'alone ({slowest:.1f} s); {cpu:.1f} s of CPU, {most >> 20} MiB  aim: 1.5 x\n  {said}')
+
+
+def held_at_once(bench, n=10000):
+    """How many the farm had at once tells what was held: all of them hang until they time out."""
+    argv = bench.argv(STALL, n, '--concurrency', n, '--threads', 1, '--timeout', 30)
+    with open(bench.lab.path('held.err'), 'w+', encoding='utf-8') as err:
+        process = subprocess.Popen(argv, stderr=err)
+        most = 0
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                most = max(most, len(os.listdir(f'/proc/{process.pid}/fd')))
+            time.sleep(0.5)
+        err.seek(0)
+        cut = [line for line in err.read().splitlines() if 'concurrency' in line]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    print(f'{n} stalled probes: {most} descriptors open at most, limit {limit[1]}; '
+          f'{cut[0] if cut else "concurrency was not cut"}')
+
+
+def names(bench, n=20000):
+    """MX hosts whose addresses the blocklist has: each is looked up, none is probed."""
+    zone = Zone('names.test.', '\n'.join(f'h{i} A 127.9.{i >> 8}.{i & 255}' for i in range(n)))
+    server = NameServer(bench.lab, [zone], address=free_net() + '5')
+    blocked, path = bench.lab.path('blocked'), bench.lab.path('names')
+    with open(blocked, 'w', encoding='ascii') as f:
+        f.write('127.0.0.0/8\n')
+    with open(path, 'w', encoding='ascii') as f:
+        f.writelines(f'mx:h{i}.names.test\n' for i in range(n))
+    took, cpu, _, said = run_targets(bench, path, '-4', '--resolver', server.resolver,
+                                     '--trust-anchor', server.anchor, '--blocklist-file', blocked)
+    print(f'{n} names of a signed zone: {n / took:.0f} look-ups a second, {n / cpu:.0f} a second of '
+          f'CPU  aim: 1000 a core\n  {said}')
+
+
+def stream(bench, sizes=(50000, 1000000)):
+    """Targets that are read, known, and refused before the first packet."""
+    blocked = bench.lab.path('all-blocked')
+    with open(blocked, 'w', encoding='ascii') as f:
+        f.write('127.0.0.0/8\n')
+    for n in sizes:
+        lines = (f'mx{i}.farm.test@127.{10 + (i >> 16)}.{i >> 8 & 255}.{i & 255}:{bench.port}\n'
+                 for i in range(n))
+        took, _, most, said = run_targets(bench, '-', '--blocklist-file', blocked, stdin=lines)
+        print(f'{n} targets on standard input: {most / 1048576:.0f} MiB, {took:.1f} s\n  {said}')
+
+
+def lock_waits(trace):
+    """Seconds of each wait for a mutex, by strace's lines: some are in two parts, by thread."""
+    waits, pending = [], set()
+    with open(trace, encoding='utf-8', errors='replace') as f:
+        for line in f:
+            thread, text = line.split(maxsplit=1)
+            is_lock = 'FUTEX_WAIT_PRIVATE' in text or ('resumed' in text and thread in pending)
+            pending.discard(thread)
+            if is_lock and 'unfinished' in text:
+                pending.add(thread)
+            elif is_lock and (took := re.search(r'<([\d.]+)>$', text)):
+                waits.append(float(took[1]))
+    return waits
+
+
+def locks(bench):
+    """A mutex that is taken is waited for by FUTEX_WAIT, what there is no work for by
+    FUTEX_WAIT_BITSET (glibc): the first is what threads lose to each other."""
+    trace, threads = bench.lab.path('futex.trace'), 2
+    argv = bench.argv(GOOD, PROBES, '--quiet', '--concurrency', IN_FLIGHT, '--threads', threads)
+    begin = time.monotonic()
+    try:
+        subprocess.run(['strace', '-f', '-T', '--seccomp-bpf', '-e', 'trace=futex', '-o', trace,
+                        *argv], check=True, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        print('locks: strace(1) is not to be had here')
+        return
+    took = time.monotonic() - begin
+    waits = lock_waits(trace)
+    print(f'locks, {threads} threads: {len(waits)} waits for {PROBES} probes, '
+          f'{100 * sum(waits) / took / (threads + 1):.2f} % of the threads\' time  aim: 2 %')
+
+
+PARTS = {'memory': lambda bench: memory(bench, 5000), 'pass': whole_pass, 'held': held_at_once,
+         'names': names, 'stream': stream, 'locks': locks}
+
+
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    words = sys.argv[1:]
+    rounds = int(words.pop(0)) if words and words[0].isdigit() else 7
+    if set(words) - {'cost', *PARTS}:
+        sys.exit(f'usage: bench_collect.py [ROUNDS] [cost {" ".join(PARTS)}]')
     with Lab() as lab:
         bench = Bench(lab)
-        cost(bench, rounds)
-        memory(bench, 5000)
+        if not words or 'cost' in words:
+            cost(bench, rounds)
+        for name, part in PARTS.items():
+            if not words or name in words:
+                part(bench)
 
 
 if __name__ == '__main__':

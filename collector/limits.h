@@ -64,6 +64,20 @@
 #define LIMIT_BACK_OFFS 3
 #define LIMIT_REPEATS 8
 
+/* A watch: its passes' interval; how close to the end of a leaf's validity it looks more often, and
+ * how often then (that part of the interval); how many addresses it looks at closely after a
+ * change, of an operator and in all; how often in a row what is looked at closely begins anew, by
+ * changes that go on; lines of the same kind said in an interval of an hour. */
+#define LIMIT_INTERVAL_LEAST_MS 1000
+#define LIMIT_INTERVAL_MS INT64_C(2592000000)
+#define LIMIT_WATCH_END_MS 86400000
+#define LIMIT_WATCH_END_PART 4
+#define LIMIT_WATCH_OPERATOR 512
+#define LIMIT_WATCH_CLOSE 4096
+#define LIMIT_WATCH_RESTARTS 30
+#define LIMIT_WATCH_LINES 100
+#define LIMIT_WATCH_LIST (UINT64_C(1) << 32) /* octets of a list of targets */
+
 /* What is held at once, whatever the length of the list. */
 #define LIMIT_SHUFFLE 4096  /* targets of each kind that were read and not begun */
 #define LIMIT_LOOKUPS 1024  /* targets that are looked up */

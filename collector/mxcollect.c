@@ -6,6 +6,7 @@
 
 #include "collector/probe/spare.h"
 #include "collector/run/run.h"
+#include "collector/watch/watch.h"
 #include "store/base/options.h"
 
 #define PROGRAM "mxcollect"
@@ -16,6 +17,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
     {"run", run_command, "one pass over the targets"},
+    {"watch", watch_command, "passes for ever, closer together after a change"},
 };
 
 #define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
@@ -60,5 +62,5 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return options_usage_error(PROGRAM, "unknown command \"%s\": there is run", argv[1]);
+	return options_usage_error(PROGRAM, "unknown command \"%s\": there are run and watch", argv[1]);
 }

@@ -132,6 +132,7 @@ report(struct probe *p)
 	if (p->tls != NULL) {
 		fill_tls(e, tls_shown(p->tls));
 		result.chain = &tls_shown(p->tls)->chain;
+		result.leaf_ends_s = tls_shown(p->tls)->leaf_ends_s;
 	}
 	result.observation.time_ms = p->decided_wall_ms;
 	memcpy(result.observation.ms, p->ms, sizeof(p->ms));

@@ -31,9 +31,10 @@ struct probe_result {
 	const struct series *series;
 	struct observation observation; /* less evidence.chain: the record hashes it */
 	const struct wire_chain *chain;
-	bool connected; /* the address answered at all */
-	bool local;	/* nothing was learnt: this machine could not even open a socket */
-	int errnum;	/* why, then */
+	bool connected;	     /* the address answered at all */
+	bool local;	     /* nothing was learnt: this machine could not even open a socket */
+	int errnum;	     /* why, then */
+	int64_t leaf_ends_s; /* tls.h: 0: unknown */
 };
 
 typedef void probe_done_fn(void *ctx, struct probe *probe, const struct probe_result *result);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "collector/limits.h"
 #include "store/base/clock.h"
@@ -268,6 +269,21 @@ group_name(struct tls *tls)
 	return name;
 }
 
+/* Of the leaf that libssl has parsed for the handshake. */
+static int64_t
+leaf_ends(SSL *ssl)
+{
+	const X509 *leaf = SSL_get0_peer_certificate(ssl);
+	struct tm tm;
+	int64_t ends_ms;
+
+	if (leaf == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1 ||
+	    !clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		tm.tm_sec, &ends_ms))
+		return 0;
+	return ends_ms / 1000;
+}
+
 /* What is known of version, suite, group and signature when the handshake stops. */
 static void
 collect(struct tls *tls, bool finished)
@@ -284,6 +300,8 @@ collect(struct tls *tls, bool finished)
 		tls->shown.group = group_name(tls);
 	if (finished)
 		tls->shown.server_signature = signature_name(tls->ssl);
+	if (finished)
+		tls->shown.leaf_ends_s = leaf_ends(tls->ssl);
 }
 
 static void

@@ -3,7 +3,8 @@
  * what the server showed in it. The only user of libssl in the collector.
  *
  * It does not verify anything, resume anything, or parse a certificate: the chain is taken from
- * the Certificate message as the handshake delivers it, before OpenSSL has judged it. It offers no
+ * the Certificate message as the handshake delivers it, before OpenSSL has judged it. (What libssl
+ * has read of it anyway is asked for one thing: when the leaf ends.) It offers no
  * anonymous suite and no NULL cipher, and nothing that the machine's openssl.cnf says counts:
  * evidence must not depend on where it is taken.
  *
@@ -51,6 +52,9 @@ struct tls_shown {
 	int alert;		     /* -1: none */
 	int first_octet;	     /* of the first record, be it one or not; -1: nothing came */
 	int errnum;
+	/* The leaf's end of validity as libssl reads it, seconds since 1970; 0: unknown. For a
+	 * schedule, never for the record. */
+	int64_t leaf_ends_s;
 	enum tls_failure failure;
 };
 

@@ -24,7 +24,7 @@ usage(const struct arguments *a, const char *fmt, const char *text)
 	char line[512];
 
 	snprintf(line, sizeof(line), fmt, text);
-	return options_usage_error(a->program, "run: %s", line);
+	return options_usage_error(a->program, "%s: %s", a->options.command, line);
 }
 
 static bool
@@ -153,11 +153,53 @@ check_numbers(struct arguments *a)
 	return 0;
 }
 
+static bool
+is_watch(const struct arguments *a)
+{
+	return strcmp(a->options.command, "watch") == 0;
+}
+
+/* Unless it is given, a sixtieth: a minute of an hour. */
+static int
+check_intervals(struct arguments *a)
+{
+	if (!is_watch(a))
+		return 0;
+	if (a->interval_ms < LIMIT_INTERVAL_LEAST_MS || a->interval_ms > LIMIT_INTERVAL_MS)
+		return usage(a, "%s", "--interval must be a second to 30 days");
+	if (a->close_interval_ms < 0)
+		a->close_interval_ms = a->interval_ms / 60;
+	else if (a->close_interval_ms > a->interval_ms)
+		return usage(a, "%s", "--close-interval must be at most the --interval");
+	if (a->close_interval_ms < LIMIT_INTERVAL_LEAST_MS)
+		a->close_interval_ms = LIMIT_INTERVAL_LEAST_MS;
+	return 0;
+}
+
+/* Behind the last one, in a table that ends with as many empty rows. */
+static void
+add_rows(struct option_row *rows, const struct option_row *more, size_t n)
+{
+	while (rows->name != NULL)
+		rows++;
+	memcpy(rows, more, n * sizeof(*rows));
+}
+
+static void
+print_usage(const struct arguments *a, const struct option_row *rows)
+{
+	printf("usage: mxcollect %s [options] [TARGET...]\n", a->options.command);
+	printf("%s: DOMAIN, mx:HOST, HOST@ADDRESS[:PORT].\n\n",
+	    is_watch(a) ? "Passes over the targets for ever, closer together after a change"
+			: "One pass over the targets");
+	options_help(stdout, rows);
+}
+
 static enum options_result
 read_options(struct arguments *a, struct given *given, int argc, char **argv)
 {
-	const struct option_row rows[] = {{"file", 'f', OPTION_TEXT, &a->file, "FILE",
-					      "targets, one a line; - is standard input"},
+	struct option_row rows[] = {{"file", 'f', OPTION_TEXT, &a->file, "FILE",
+					"targets, one a line; - is standard input"},
 	    {"sni", 0, OPTION_TEXT, &a->sni, "V,...",
 		"none, hostname, nexthop, unknown, or names to send (the first four)"},
 	    {"offer", 0, OPTION_TEXT, &a->offer, "O,...",
@@ -192,16 +234,21 @@ read_options(struct arguments *a, struct given *given, int argc, char **argv)
 		"addresses, prefixes and names not to probe"},
 	    {"allow-private", 0, OPTION_FLAG, &a->allow_private, NULL,
 		"dial private, loopback and other special addresses, too"},
-	    {"resume", 0, OPTION_FLAG, &a->resume, NULL,
-		"leave out what a run that was interrupted has stored"},
-	    {0}};
-	enum options_result result = options_parse(&a->options, rows, argc, argv);
+	    /* room for those of the command, and an end: */
+	    {0}, {0}, {0}};
+	const struct option_row resume = {"resume", 0, OPTION_FLAG, &a->resume, NULL,
+	    "leave out what a run that was interrupted has stored"};
+	const struct option_row intervals[] = {
+	    {"interval", 0, OPTION_SPAN, &a->interval_ms, "S",
+		"from the beginning of a pass to that of the next (1h)"},
+	    {"close-interval", 0, OPTION_SPAN, &a->close_interval_ms, "S",
+		"the same after a change, for what is near it (1/60 of it)"}};
+	enum options_result result;
 
-	if (result == OPTIONS_HELP) {
-		printf("usage: mxcollect run [options] [TARGET...]\n"
-		       "One pass over the targets: DOMAIN, mx:HOST, HOST@ADDRESS[:PORT].\n\n");
-		options_help(stdout, rows);
-	}
+	add_rows(rows, is_watch(a) ? intervals : &resume, is_watch(a) ? 2 : 1);
+	result = options_parse(&a->options, rows, argc, argv);
+	if (result == OPTIONS_HELP)
+		print_usage(a, rows);
 	return result;
 }
 
@@ -213,7 +260,7 @@ arguments_parse(struct arguments *a, int argc, char **argv)
 	int status;
 
 	*a = (struct arguments){.program = program,
-	    .options = {.program = program, .command = "run"},
+	    .options = {.program = program, .command = argv[0]},
 	    .sni = "none,hostname,nexthop,unknown",
 	    .offer = "default",
 	    .vantage = "local",
@@ -224,7 +271,9 @@ arguments_parse(struct arguments *a, int argc, char **argv)
 	    .nexthops = 100,
 	    .concurrency = 256,
 	    .threads = NOT_GIVEN,
-	    .timeout_ms = 30000};
+	    .timeout_ms = 30000,
+	    .interval_ms = 3600000,
+	    .close_interval_ms = -1};
 	switch (read_options(a, &given, argc, argv)) {
 	case OPTIONS_USAGE:
 		return EXIT_TROUBLE;
@@ -238,8 +287,9 @@ arguments_parse(struct arguments *a, int argc, char **argv)
 	a->ipv6 = given.ipv6 || !given.ipv4;
 	if (a->options.operand_n == 0 && a->file == NULL)
 		return usage(a, "%s", "no targets: name some, or a list of them with -f FILE");
-	if ((status = check_lists(a)) == 0 && (status = check_names(a, &given)) == 0)
-		status = check_numbers(a);
+	if ((status = check_lists(a)) == 0 && (status = check_names(a, &given)) == 0 &&
+	    (status = check_numbers(a)) == 0)
+		status = check_intervals(a);
 	return status != 0 ? status : -1;
 }
 

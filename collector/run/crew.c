@@ -82,8 +82,10 @@ on_probe_done(void *ctx, struct probe *probe, const struct probe_result *result)
 	job->connected = result->connected;
 	job->local = result->local;
 	job->errnum = result->errnum;
+	job->time_ms = result->observation.time_ms;
+	job->leaf_ends_s = result->leaf_ends_s;
 	if (!job->local)
-		record_observation(
+		job->shown = record_observation(
 		    m->crew->settings.record, &job->series, &result->observation, result->chain);
 	finish(m, job);
 	if (is_first(m))

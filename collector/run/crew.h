@@ -29,6 +29,10 @@ struct crew_job {
 	bool aborted; /* by crew_abort(): nothing was learnt */
 	bool local;   /* this machine could not even begin: errnum */
 	int errnum;
+	/* else: */
+	int64_t time_ms; /* of the observation */
+	struct record_shown shown;
+	int64_t leaf_ends_s; /* tls.h; 0: unknown */
 };
 
 struct crew_settings {

@@ -447,6 +447,12 @@ pass_visit(struct pass *p, struct visit *visit)
 	add_visit(p, visit);
 }
 
+void
+pass_set_blocklist(struct pass *p, struct blocklist *blocklist)
+{
+	p->settings.blocklist = blocklist;
+}
+
 bool
 pass_stopped(const struct pass *p)
 {

@@ -86,6 +86,9 @@ void pass_destroy(struct pass *pass);
 /* Another visit, of a pass without a source that is not over. */
 void pass_visit(struct pass *pass, struct visit *visit);
 
+/* Another one from now on; the old one is not asked any more. */
+void pass_set_blocklist(struct pass *pass, struct blocklist *blocklist);
+
 bool pass_stopped(const struct pass *pass);
 const struct pass_counts *pass_counts(struct pass *pass);
 

@@ -10,6 +10,7 @@
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/record/json.h"
+#include "store/record/shown.h"
 
 /* One record with all its texts behind it, in the store's own canonical form. */
 struct entry {
@@ -169,18 +170,24 @@ entry_create(const struct series *series, bool is_dns)
 	return entry;
 }
 
-void
+struct record_shown
 record_observation(struct record *record, const struct series *series,
     const struct observation *observation, const struct wire_chain *chain)
 {
 	struct entry *entry = entry_create(series, false);
+	struct record_shown shown = {0};
 	struct err err = {0};
 
 	if (series_valid(series, &err) != 0 ||
-	    copy_observation(entry, observation, chain, &err) != 0)
+	    copy_observation(entry, observation, chain, &err) != 0) {
 		refuse(record, entry, &err);
-	else
-		hand_in(record, entry);
+		return shown;
+	}
+	shown.observed = evidence_is_observed(&entry->observation.evidence);
+	if (shown.observed)
+		shown.state = shown_by_probe(&entry->observation.evidence);
+	hand_in(record, entry);
+	return shown;
 }
 
 void

@@ -26,6 +26,12 @@ struct record_counts {
 	uint64_t refused;		    /* the store's limits do not allow it */
 };
 
+/* What an observation shows, as far as two are told apart (store/record/shown.h). */
+struct record_shown {
+	bool observed; /* something about the certificate; else state is meaningless */
+	struct hash state;
+};
+
 /* The store is borrowed, and the writer's until record_destroy(). json: the stream for JSON lines;
  * NULL for none. fn is called from the loop when the writer has caught up, and when it failed. */
 struct record *record_create(
@@ -35,7 +41,7 @@ void record_destroy(struct record *record);
 
 /* From any thread. Both copy all that they are given. The observation's evidence.chain is made from
  * *chain. */
-void record_observation(struct record *record, const struct series *series,
+struct record_shown record_observation(struct record *record, const struct series *series,
     const struct observation *observation, const struct wire_chain *chain);
 void record_dns(
     struct record *record, const struct series *series, const struct dns_answer *answer);

@@ -86,8 +86,11 @@ on_record(void *ctx)
 {
 	struct setup *setup = ctx;
 
-	if (setup->schedule != NULL)
-		schedule_on_record(setup->schedule);
+	if (setup->schedule == NULL)
+		return;
+	schedule_on_record(setup->schedule);
+	if (record_has_failed(setup->record) && setup->on_failure != NULL)
+		setup->on_failure(setup->ctx);
 }
 
 static int

@@ -20,6 +20,9 @@ struct setup {
 	struct blocklist *blocklist;
 	struct schedule *schedule;
 	unsigned concurrency, dns_queries; /* as files may be opened */
+	/* The caller's, may be NULL: something could not be stored; the schedule was stopped. */
+	void (*on_failure)(void *ctx);
+	void *ctx;
 };
 
 /* After arguments_parse(): the loop, and how many files may be open. setup_close() takes down what

@@ -17,9 +17,11 @@ struct source {
 	struct loop *loop;
 	char *const *arguments;
 	size_t arguments_n, next_argument;
-	const char *path; /* for messages */
-	int fd;		  /* -1: none, or at its end */
-	bool is_pollable; /* a read of it may have to wait */
+	const char *path;   /* for messages */
+	int fd;		    /* -1: none, or at its end */
+	struct reader text; /* of a source without a file */
+	bool open;	    /* lines may follow */
+	bool is_pollable;   /* a read of it may have to wait */
 	struct loop_watch *watch;
 	loop_fn *on_ready;
 	void *ctx;
@@ -58,9 +60,26 @@ source_open(struct source **out, struct loop *loop, char *const *arguments, size
 		source_close(source);
 		return err_set(err, ERR_INPUT, "the list of targets %s is a directory", path);
 	}
+	source->open = path != NULL;
 	source->is_pollable = path != NULL && !S_ISREG(st.st_mode);
 	*out = source;
 	return 0;
+}
+
+struct source *
+source_of_text(struct loop *loop, char *const *arguments, size_t arguments_n, const char *path,
+    const void *text, size_t len)
+{
+	struct source *source = mem_zero(1, sizeof(*source));
+
+	source->loop = loop;
+	source->arguments = arguments;
+	source->arguments_n = arguments_n;
+	source->path = path;
+	source->fd = -1;
+	source->open = path != NULL;
+	source->text = reader_of(text, len);
+	return source;
 }
 
 static void
@@ -71,6 +90,7 @@ close_file(struct source *source)
 	if (source->fd >= 0)
 		close(source->fd);
 	source->fd = -1;
+	source->open = false;
 }
 
 void
@@ -122,6 +142,19 @@ from_argument(struct source *source, struct target *target, struct err *err)
 	return SOURCE_BAD;
 }
 
+static int
+fill_from_text(struct source *source)
+{
+	size_t n = reader_left(&source->text);
+
+	n = n < sizeof(source->data) ? n : sizeof(source->data);
+	if (n > 0)
+		memcpy(source->data, reader_take(&source->text, n), n);
+	source->at = 0;
+	source->len = n;
+	return n > 0;
+}
+
 /* Fills data: 1 something came, 0 the end, -1 must wait, -2 failed. */
 static int
 fill(struct source *source, struct err *err)
@@ -129,6 +162,8 @@ fill(struct source *source, struct err *err)
 	struct pollfd pollfd = {.fd = source->fd, .events = POLLIN};
 	ssize_t n;
 
+	if (source->fd < 0)
+		return fill_from_text(source);
 	if (source->is_pollable && poll(&pollfd, 1, 0) == 0) {
 		if (source->watch == NULL)
 			source->watch =
@@ -194,7 +229,7 @@ source_next(struct source *source, struct target *target, struct err *err)
 
 	if (source->next_argument < source->arguments_n)
 		return from_argument(source, target, err);
-	while (source->fd >= 0) {
+	while (source->open) {
 		if (source->at < source->len) {
 			if (!take_line(source))
 				continue;

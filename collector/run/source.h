@@ -22,6 +22,9 @@ enum source_result {
 /* arguments: borrowed. path: NULL for none, "-" for standard input; read after the arguments. */
 int source_open(struct source **source, struct loop *loop, char *const *arguments,
     size_t arguments_n, const char *path, struct err *err);
+/* The same of a list that is in memory already (borrowed), which `path` had. */
+struct source *source_of_text(struct loop *loop, char *const *arguments, size_t arguments_n,
+    const char *path, const void *text, size_t len);
 void source_close(struct source *source); /* accepts NULL */
 
 enum source_result source_next(struct source *source, struct target *target, struct err *err);

@@ -122,8 +122,8 @@ say_what_was_left(struct summary *s, const struct pass_counts *c)
 	summary_say(s, line);
 }
 
-static void
-say_records(struct summary *s, struct record *record)
+const struct err *
+summary_records(struct summary *s, struct record *record)
 {
 	const struct err *failed = record_failed(record), *refused = record_refused(record);
 	struct record_counts stored = record_counts(record);
@@ -140,6 +140,7 @@ say_records(struct summary *s, struct record *record)
 		    (llu)n, n == 1 ? " is" : "s are", (llu)stored.lost);
 		summary_say(s, line);
 	}
+	return failed;
 }
 
 bool
@@ -153,10 +154,10 @@ summary_conclude(struct summary *s, struct pass *pass, struct record *record)
 {
 	const struct pass_counts *c = pass_counts(pass);
 	struct record_counts stored = record_counts(record);
-	bool failed = record_failed(record) != NULL;
+	bool failed;
 
 	progress_finish(&s->progress);
-	say_records(s, record);
+	failed = summary_records(s, record) != NULL;
 	if (pass_stopped(pass) && is_left(c) && !failed)
 		say_what_was_left(s, c);
 	/* The commonest reason for a run that finds nothing. */

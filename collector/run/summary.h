@@ -26,6 +26,10 @@ void summary_progress(struct summary *summary, const struct pass_counts *counts)
 void summary_text(
     struct buf *line, const struct pass_counts *counts, const struct record_counts *stored);
 
+/* What of the records could not be stored, after record_finish(). Returns why, NULL where only
+ * single ones were refused. */
+const struct err *summary_records(struct summary *summary, struct record *record);
+
 /* Everything that is to be said at the end, after record_finish(); returns the exit status. */
 int summary_conclude(struct summary *summary, struct pass *pass, struct record *record);
 

@@ -31,7 +31,7 @@ struct visit {
 	struct crew_job job;   /* its series is that of the probe under way, or next */
 	const struct visit_plan *plan;
 	struct pass *pass;	     /* whose it is; the pass's to set */
-	void *place;		     /* of whoever watches the pass; NULL at first */
+	void *places[2];	     /* of whoever watches the pass; NULL at first */
 	char domain[LIMIT_NAME + 1]; /* "": there is no next hop */
 	uint64_t todo[(VISIT_STEPS_MAX + 63) / 64];
 	unsigned step, repeats;

@@ -4,7 +4,7 @@
 """
 import os
 
-from . import packages
+from . import packages, programs
 
 SCRIPT = r'''
 set -eu
@@ -28,7 +28,7 @@ mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd
 chmod 711 /var/spool/smtpd
 mkdir -p /run
 mount -t tmpfs tmpfs /run
-smtpd -d -f "$CONF/smtpd.conf"
+LD_PRELOAD="$KEY" smtpd -d -f "$CONF/smtpd.conf"
 exit 1
 '''
 
@@ -49,7 +49,9 @@ class OpenSmtpd:
         ns = lab.path(name + '-ns')
         os.mkdir(ns)
         env = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', 'NS': ns,
-               'TREE': self.package.tree, 'CONF': self.conf}
+               'TREE': self.package.tree, 'CONF': self.conf,
+               # Without it no handshake comes to its end: opensmtpd_key.c. RSA keys only.
+               'KEY': os.path.join(programs.BUILD, 'tests', 'lab', 'opensmtpd_key.so')}
         argv = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', SCRIPT]
         self.process = lab.spawn(name, argv, env=env, drop=False)
         lab.wait_listening(name, self.process, [address], self.port)

@@ -12,7 +12,7 @@
 #define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 
 struct feed_options {
-	const char *since, *cursor_file, *format;
+	const char *since, *cursor_file, *format, *type;
 	bool follow;
 };
 
@@ -20,6 +20,7 @@ struct follower {
 	struct query query;
 	struct feed_options options;
 	enum tell_form form;
+	unsigned kinds; /* of enum tell_kind */
 	struct spool spool;
 	struct buf line;
 	uint64_t cursor, told; /* as of what was read, and of what was told */
@@ -30,6 +31,16 @@ struct follower {
 
 /* ---- where to begin ---------------------------------------------------------------------- */
 
+static bool
+understand_kinds(struct follower *f, const char *text)
+{
+	f->kinds = TELL_CHANGES | TELL_WINDOWS;
+	if (text == NULL || strcmp(text, "change,window") == 0)
+		return true;
+	f->kinds = strcmp(text, "change") == 0 ? TELL_CHANGES : TELL_WINDOWS;
+	return f->kinds == TELL_CHANGES || strcmp(text, "window") == 0;
+}
+
 /* Returns -1 to go on, or the exit status. */
 static int
 understand(struct follower *f)
@@ -39,6 +50,9 @@ understand(struct follower *f)
 	f->form = TELL_JSON;
 	if (o->since != NULL && o->cursor_file != NULL)
 		return options_usage_error("mxdiff", "--since and --cursor-file: give one of them");
+	if (!understand_kinds(f, o->type))
+		return options_usage_error(
+		    "mxdiff", "--type %s: not change, window or change,window", o->type);
 	if (o->format == NULL || f->query.options.json || strcmp(o->format, "json") == 0)
 		return -1;
 	if (strcmp(o->format, "text") != 0)
@@ -71,6 +85,8 @@ keep(void *ctx, const struct feed_event *event, struct err *err)
 	struct follower *f = ctx;
 	int rc;
 
+	if (!tell_takes(event, f->kinds))
+		return 0;
 	buf_clear(&f->line);
 	rc = tell_event(&f->line, &f->query, event, f->form, err);
 	return rc < 0 ? rc : spool_append(&f->spool, f->line.data, f->line.len, err);
@@ -189,14 +205,17 @@ cmd_feed(int argc, char **argv)
 	    {"follow", 'f', OPTION_FLAG, &o->follow, NULL,
 		"wait for more, and tell it as it is committed"},
 	    {"format", 0, OPTION_TEXT, &o->format, "F", "json (the default) or text"},
+	    {"type", 0, OPTION_TEXT, &o->type, "T[,T]",
+		"only of type change (with what becomes of them), or window"},
 	    {"until", 0, OPTION_TIME, &f.query.until_ms, "TIME", "only what happened before"},
 	    {"between", 0, OPTION_TIMES, f.query.between_ms, "T1 T2",
 		"only what happened between them"},
 	    {0}};
 	int status = query_open(&f.query, "feed", "[HOST…]",
-	    "Changes as they were found, one JSON object a line, from a cursor over the journal; "
-	    "the\nlast line is the cursor to go on from.",
-	    QUERY_CHANGES | QUERY_VERDICTS, rows, argc, argv);
+	    "Changes and roll-outs as they were found, one JSON object a line, from a cursor over "
+	    "the "
+	    "journal;\nthe last line is the cursor to go on from.",
+	    QUERY_CHANGES | QUERY_WINDOWS | QUERY_VERDICTS, rows, argc, argv);
 
 	if (status < 0)
 		status = understand(&f);

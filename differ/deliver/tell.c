@@ -19,8 +19,12 @@ retraction(struct arena *arena, const char *id)
 static struct value *
 model(struct arena *arena, struct query *q, const struct feed_event *e, struct err *err)
 {
+	const struct model_news news = {e->news == FEED_ALTERED, e->revises};
+
 	if (e->news == FEED_RETRACTED)
-		return retraction(arena, e->change->id);
+		return retraction(arena, e->window != NULL ? e->window->id : e->change->id);
+	if (e->window != NULL)
+		return model_window(arena, q->changes, q->view, e->window, &news, err);
 	return model_change(arena, q->changes, e->news == FEED_ALTERED ? "altered" : "change",
 	    e->change, e->series, e->revises, err);
 }
@@ -57,7 +61,16 @@ tell_text(struct buf *out, struct query *q, const struct feed_event *e, struct e
 	const struct out_style style = print_style(q);
 
 	tell_news(out, e);
+	if (e->window != NULL)
+		return out_history_window(out, q->changes, q->view, e->window, &style, err);
 	return out_history_change(out, q->changes, e->change, NULL, e->series, &style, err);
+}
+
+bool
+tell_takes(const struct feed_event *event, unsigned kinds)
+{
+	return event->news != FEED_SAME &&
+	       (kinds & (event->window != NULL ? TELL_WINDOWS : TELL_CHANGES)) != 0;
 }
 
 int

@@ -69,6 +69,6 @@ print_window(struct query *q, const struct rollout *w, struct err *err)
 	struct buf text = {0};
 
 	if (q->options.json)
-		return print_model(&arena, model_window(&arena, q->changes, q->view, w, err), err);
+		return print_model(&arena, model_window(&arena, q->changes, q->view, w, NULL, err), err);
 	return print_text(&text, out_history_window(&text, q->changes, q->view, w, &style, err));
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "feed_windows.h"
 #include "store/base/mem.h"
 
 /* The observations that came after the cursor, by series and time. */
@@ -17,6 +18,7 @@ struct feed_id {
 };
 
 #define ARRIVALS_MAX (1u << 20)
+#define LATE_MS 3600000 /* what is first seen of a series and older than this came late */
 
 struct feed {
 	struct query *query;
@@ -28,6 +30,9 @@ struct feed {
 	size_t before_n, before_cap;
 	struct feed_id *ids; /* of one picture, sorted */
 	size_t ids_cap;
+	struct feed_windows windows;
+	bool differs;	      /* the pictures of a series do */
+	int64_t committed_ms; /* when the last commit was made */
 	feed_each *each;
 	void *ctx;
 };
@@ -110,10 +115,12 @@ read_arrivals(
 	*last = cursor;
 	if ((rc = journal_walk_open(&walk, f->query->view, cursor, err)) < 0)
 		return rc;
-	while ((rc = journal_walk_next(walk, last, &committed_ms, &entries, &n, err)) > 0)
+	while ((rc = journal_walk_next(walk, last, &committed_ms, &entries, &n, err)) > 0) {
+		f->committed_ms = committed_ms;
 		for (size_t i = 0; i < n; i++)
 			if (entries[i].series >= from && entries[i].series < *to)
 				add_arrival(&f->arrivals, &entries[i], to);
+	}
 	journal_walk_close(walk);
 	if (f->arrivals.n > 0)
 		qsort(f->arrivals.list, f->arrivals.n, sizeof(*f->arrivals.list), by_series);
@@ -208,6 +215,7 @@ emit_known(struct feed *f, const struct series *series, const struct change *old
 
 	if (!is_altered(old, now))
 		return 0;
+	f->differs = true;
 	if ((told = takes(f, series, old, &judged, err)) < 0)
 		return told;
 	event.news = told > 0 ? FEED_ALTERED : FEED_NEW;
@@ -225,6 +233,7 @@ emit_new(struct feed *f, const struct series *series, const struct change *now, 
 	const struct change *old = take_revised(f, now, from);
 	int rc = 0;
 
+	f->differs = true;
 	/* What the filters did not let through, the reader has not seen. */
 	if (old != NULL && (rc = takes(f, series, old, &judged, err)) > 0)
 		event.revises = old->id;
@@ -250,9 +259,12 @@ emit(struct feed *f, const struct series *series, const struct change *list, siz
 		rc = known != NULL ? emit_known(f, series, &f->before[known->at], &list[i], err)
 				   : emit_new(f, series, &list[i], &from, err);
 	}
-	for (size_t i = 0; rc >= 0 && i < f->before_n; i++)
-		if (f->over[i])
-			rc = retract(f, series, &f->before[i], err);
+	for (size_t i = 0; rc >= 0 && i < f->before_n; i++) {
+		if (!f->over[i])
+			continue;
+		f->differs = true;
+		rc = retract(f, series, &f->before[i], err);
+	}
 	return rc;
 }
 
@@ -267,6 +279,21 @@ keep_before(struct feed *f, const struct change *list, size_t n)
 	if (n > 0)
 		memcpy(f->before, list, n * sizeof(*list));
 	f->before_n = n;
+}
+
+/* Whether what arrived may count among the N of a window that was told before: it came late. Just
+ * after the history without it was read. */
+static bool
+is_late(struct feed *f, int64_t first_ms)
+{
+	const struct lifetimes *l = &changes_history(f->query->changes)->lifetimes;
+
+	if (l->n == 0)
+		return first_ms < f->committed_ms - LATE_MS;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->list[i].last.time_ms > first_ms)
+			return true;
+	return false;
 }
 
 /* arrivals[at..at + n) are those of the series. */
@@ -290,11 +317,15 @@ feed_series(struct feed *f, uint32_t number, size_t at, size_t n, struct err *er
 	if ((rc = changes_read(f->query->changes, number, &series, INT64_MAX,
 		 &(struct history_without){f->times_ms, n}, &list, &list_n, err)) < 0)
 		return rc;
+	f->differs = is_late(f, f->times_ms[0]);
 	keep_before(f, list, list_n);
 	if ((rc = changes_read(
 		 f->query->changes, number, &series, INT64_MAX, NULL, &list, &list_n, err)) < 0)
 		return rc;
-	return emit(f, &series, list, list_n, err);
+	rc = emit(f, &series, list, list_n, err);
+	if (f->differs)
+		feed_windows_touch(&f->windows, series.host);
+	return rc;
 }
 
 static int
@@ -345,7 +376,10 @@ int
 feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, void *ctx,
     bool *missing, struct err *err)
 {
-	struct feed f = {.query = q, .each = each, .ctx = ctx};
+	struct feed f = {.query = q,
+	    .windows = {.query = q, .each = each, .ctx = ctx},
+	    .each = each,
+	    .ctx = ctx};
 	uint32_t from = 0, to = 0;
 	int rc;
 
@@ -360,6 +394,9 @@ feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, voi
 		if ((rc = read_arrivals(&f, cursor, last, from, &to, err)) >= 0)
 			rc = feed_arrivals(&f, err);
 	}
+	if (rc >= 0)
+		rc = feed_windows_tell(&f.windows, cursor, err);
+	feed_windows_finish(&f.windows);
 	free(f.arrivals.list);
 	free(f.times_ms);
 	free(f.before);

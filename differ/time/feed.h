@@ -9,6 +9,9 @@
  * is retracted; one that keeps its id but has another state, end of the old one, class or severity
  * by now (mixed, then replaced) is altered.
  *
+ * Then the roll-outs, in the same manner (feed_windows.h): one that proceeds comes again under its
+ * id, altered; where late data moved its start, and with it its id, the new one revises the old.
+ *
  * Memory is bounded: where the journal tells of more arrivals than ARRIVALS_MAX since the cursor,
  * it is read several times, for some of the series at a time.
  */
@@ -21,12 +24,15 @@ enum feed_news {
 	FEED_NEW,
 	FEED_ALTERED,	/* the reader has it already; now it is so */
 	FEED_RETRACTED, /* it was told, and is no more */
+	FEED_SAME,	/* of a window: no news, but it stands beside what changed in its group */
 };
 
+/* Of a change or of a window; of a retraction as it was. */
 struct feed_event {
 	enum feed_news news;
-	const struct change *change; /* of a retraction: as it was */
-	const struct series *series;
+	const struct change *change;
+	const struct series *series; /* of the change */
+	const struct rollout *window;
 	const char *revises; /* the id of what this takes the place of, or NULL */
 };
 
@@ -35,8 +41,8 @@ typedef int feed_each(void *ctx, const struct feed_event *event, struct err *err
 /* The cursor behind the last commit that was made at or before time_ms. */
 int feed_cursor_at(struct store_view *view, int64_t time_ms, uint64_t *cursor, struct err *err);
 
-/* Calls `each` series by series, of a series in order of time; *last is the cursor to go on from. A
- * cursor that the journal does not reach is ERR_NOT_FOUND. */
+/* Calls `each` series by series, of a series in order of time, then for the windows; *last is the
+ * cursor to go on from. A cursor that the journal does not reach is ERR_NOT_FOUND. */
 int feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, void *ctx,
     bool *missing, struct err *err);
 

@@ -250,7 +250,7 @@ member(struct value_builder *list, struct changes *changes, struct store_view *v
 
 struct value *
 model_window(struct arena *a, struct changes *changes, struct store_view *view,
-    const struct rollout *w, struct err *err)
+    const struct rollout *w, const struct model_news *news, struct err *err)
 {
 	struct value_builder b = {.arena = a}, fields = {.arena = a}, members = {.arena = a};
 	int64_t interval_ms = rollout_interval_ms(w);
@@ -291,6 +291,10 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 	    &b, "interval_ms", interval_ms >= 0 ? value_number(a, interval_ms) : value_null());
 	value_add_member(&b, "verdict", judged);
 	value_add_member(&b, "unlisted", value_number(a, (int64_t)w->unlisted));
+	if (news != NULL) {
+		value_add_member(&b, "update", value_bool(a, news->update));
+		value_add_member(&b, "revises", text(a, news->revises));
+	}
 	return value_object(&b);
 }
 

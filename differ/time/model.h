@@ -19,8 +19,13 @@ struct value *model_bracket(struct arena *arena, int64_t after_ms, int64_t befor
  * the id of the change that this one takes the place of, or NULL. */
 struct value *model_change(struct arena *arena, struct changes *changes, const char *type,
     const struct change *change, const struct series *series, const char *revises, struct err *err);
+/* news: what a feed adds; NULL: none. */
+struct model_news {
+	bool update; /* the reader has one of this id already */
+	const char *revises;
+};
 struct value *model_window(struct arena *arena, struct changes *changes, struct store_view *view,
-    const struct rollout *window, struct err *err);
+    const struct rollout *window, const struct model_news *news, struct err *err);
 
 /* The names of levels, as a list. */
 struct value *model_levels(struct arena *arena, unsigned levels);

@@ -8,7 +8,7 @@
 #include "store/base/mem.h"
 
 #define PROGRAM "mxdiff"
-#define ROWS_MAX 32
+#define ROWS_MAX 64
 #define CLOCK_ERROR_MAX_MS (366 * CLOCK_DAY_MS) /* beyond it no bracket says anything */
 
 /* ---- options ----------------------------------------------------------------------------- */

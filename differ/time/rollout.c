@@ -78,6 +78,68 @@ rollout_list_sort(struct rollout_list *list)
 		qsort(list->items, list->n, sizeof(*list->items), by_start);
 }
 
+static bool
+same_bracket(bool has, const struct rollout_bracket *a, const struct rollout_bracket *b)
+{
+	return !has || (a->after_ms == b->after_ms && a->before_ms == b->before_ms);
+}
+
+static bool
+same_member(const struct rollout_member *a, const struct rollout_member *b)
+{
+	bool changed = a->state != ROLLOUT_OLD;
+
+	return a->series == b->series && a->state == b->state && a->left == b->left &&
+	       a->undone == b->undone && a->counted == b->counted &&
+	       (!changed || (a->after_ms == b->after_ms && a->before_ms == b->before_ms));
+}
+
+bool
+rollout_same(const struct rollout *a, const struct rollout *b)
+{
+	if (a->classes != b->classes || a->severity != b->severity || a->has_end != b->has_end ||
+	    a->has_instant != b->has_instant || a->converted != b->converted ||
+	    a->mixed != b->mixed || a->total != b->total || a->undone != b->undone ||
+	    a->unlisted != b->unlisted || a->members_n != b->members_n ||
+	    a->common_n != b->common_n || !same_bracket(true, &a->start, &b->start) ||
+	    !same_bracket(a->has_end, &a->end, &b->end) ||
+	    !same_bracket(a->has_instant, &a->instant, &b->instant))
+		return false;
+	for (size_t i = 0; i < a->members_n; i++)
+		if (!same_member(&a->members[i], &b->members[i]))
+			return false;
+	return true;
+}
+
+static bool
+has_changed(const struct rollout *w, uint32_t series, int64_t before_ms)
+{
+	for (size_t i = 0; i < w->changed_n; i++)
+		if (w->members[i].series == series && w->members[i].before_ms == before_ms)
+			return true;
+	return false;
+}
+
+bool
+rollout_shares(const struct rollout *a, const struct rollout *b)
+{
+	const struct lifetime_event *x = &a->first.event, *y = &b->first.event;
+	bool alike = x->kind == y->kind && x->new.state == y->new.state;
+
+	for (size_t i = 0; i < a->changed_n; i++)
+		for (size_t j = 0; j < b->changed_n; j++)
+			if (a->members[i].series == b->members[j].series &&
+			    (alike || a->members[i].before_ms == b->members[j].before_ms))
+				return true;
+	return false;
+}
+
+bool
+rollout_has(const struct rollout *w, const struct change *change)
+{
+	return has_changed(w, change->series, change->before_ms);
+}
+
 bool
 rollout_has_common(const struct rollout *w, const struct difference *difference)
 {

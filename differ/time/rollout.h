@@ -72,6 +72,14 @@ struct rollout {
 
 void rollout_finish(struct rollout *rollout);
 
+/* Whether two of one id say the same. */
+bool rollout_same(const struct rollout *a, const struct rollout *b);
+/* Whether a change of one is a change of the other, or, late data having moved it, one of the same
+ * series to the same new state. Of two pictures that were made by one struct changes. */
+bool rollout_shares(const struct rollout *a, const struct rollout *b);
+/* Whether the change is one of its. */
+bool rollout_has(const struct rollout *w, const struct change *change);
+
 struct rollout_list {
 	struct rollout *items;
 	size_t n, cap;

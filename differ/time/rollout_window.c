@@ -290,8 +290,10 @@ identify(const struct rollouts *r, struct rollout *w, const struct rollout_item 
 	hash_hex(new_state, hex);
 	w->group = mem_strdup(
 	    r->group == ROLLOUT_CHAIN ? hex : r->groups[r->series[first->series_at].group]);
-	buf_printf(&b, "window\n%s\n%s\n%s\n%lld\n%lld\n", w->group, sni_name(w->sni),
-	    offer_name(w->offer), (long long)w->start.after_ms, (long long)w->start.before_ms);
+	/* Not the bracket's begin: addresses are probed in any order, and one that converts later
+	 * may have been seen last with the old one earlier. */
+	buf_printf(&b, "window\n%s\n%s\n%s\n%lld\n", w->group, sni_name(w->sni),
+	    offer_name(w->offer), (long long)w->start.before_ms);
 	buf_append_byte(&b, rollout_direction(&w->first));
 	buf_append(&b, w->first.fields.bytes, HASH_LEN);
 	buf_append(&b, new_state->bytes, HASH_LEN);

@@ -15,13 +15,11 @@ struct finder {
 	bool whole;		   /* all groups at once */
 	char root[LIMIT_NAME + 1]; /* the groups that are being gathered are at or below this */
 	size_t gathered;
-	char **names; /* of groups, or of operands */
-	size_t names_n, names_cap;
+	struct windows_names names; /* of groups, or of operands */
 };
 
-/* A window is taken where one of its conversions falls into the span. */
-static bool
-is_wanted(void *ctx, const struct rollout *w)
+bool
+windows_take(void *ctx, const struct rollout *w)
 {
 	const struct query *q = ctx;
 	bool in_span = false;
@@ -38,13 +36,13 @@ static int
 flush(struct finder *f, struct err *err)
 {
 	f->gathered = 0;
-	return rollouts_find(f->rollouts, is_wanted, f->query, f->list, err);
+	return rollouts_find(f->rollouts, windows_take, f->query, f->list, err);
 }
 
-static void
-group_name(const struct finder *f, const char *host, char name[LIMIT_NAME + 1])
+void
+windows_group_name(const struct query *q, const char *host, char name[LIMIT_NAME + 1])
 {
-	if (f->query->rollout_group == ROLLOUT_HOST)
+	if (q->rollout_group == ROLLOUT_HOST)
 		snprintf(name, LIMIT_NAME + 1, "%s", host);
 	else
 		operator_of_host(host, name);
@@ -73,7 +71,7 @@ gather(void *ctx, uint32_t number, const struct series *series, struct err *err)
 	int rc;
 
 	if (!f->whole) {
-		group_name(f, series->host, name);
+		windows_group_name(f->query, series->host, name);
 		if (f->gathered > 0 && !is_below_root(f, name) && (rc = flush(f, err)) < 0)
 			return rc;
 		if (f->gathered == 0)
@@ -89,16 +87,25 @@ gather(void *ctx, uint32_t number, const struct series *series, struct err *err)
 
 /* ---- which groups ------------------------------------------------------------------------ */
 
-static void
-add_name(struct finder *f, const char *name)
+void
+windows_names_add(struct windows_names *names, const char *name)
 {
-	if (f->names_n > 0 && strcmp(f->names[f->names_n - 1], name) == 0)
+	if (names->n > 0 && strcmp(names->list[names->n - 1], name) == 0)
 		return;
-	if (f->names_n == f->names_cap) {
-		f->names_cap = f->names_cap > 0 ? 2 * f->names_cap : 64;
-		f->names = mem_grow(f->names, f->names_cap, sizeof(char *));
+	if (names->n == names->cap) {
+		names->cap = names->cap > 0 ? 2 * names->cap : 64;
+		names->list = mem_grow(names->list, names->cap, sizeof(char *));
 	}
-	f->names[f->names_n++] = mem_strdup(name);
+	names->list[names->n++] = mem_strdup(name);
+}
+
+void
+windows_names_finish(struct windows_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->list[i]);
+	free(names->list);
+	*names = (struct windows_names){.list = NULL};
 }
 
 static int
@@ -109,8 +116,8 @@ note_group(void *ctx, uint32_t number, const struct series *series, struct err *
 
 	(void)number;
 	(void)err;
-	group_name(f, series->host, name);
-	add_name(f, name);
+	windows_group_name(f->query, series->host, name);
+	windows_names_add(&f->names, name);
 	return 0;
 }
 
@@ -125,25 +132,24 @@ by_labels(const void *a, const void *b)
 	return key_compare(&left, &right);
 }
 
-/* In the order of the walk, each once; of operators none that another one's walk comes by. */
-static void
-sort_names(struct finder *f)
+void
+windows_names_sort(struct windows_names *names, const struct query *q)
 {
-	bool below = f->query->rollout_group == ROLLOUT_OPERATOR;
+	bool below = q->rollout_group == ROLLOUT_OPERATOR;
 	size_t kept = 0;
 
-	if (f->names_n > 0)
-		qsort(f->names, f->names_n, sizeof(char *), by_labels);
-	for (size_t i = 0; i < f->names_n; i++) {
-		const char *last = kept > 0 ? f->names[kept - 1] : NULL;
+	if (names->n > 0)
+		qsort(names->list, names->n, sizeof(char *), by_labels);
+	for (size_t i = 0; i < names->n; i++) {
+		const char *last = kept > 0 ? names->list[kept - 1] : NULL;
 
-		if (last != NULL &&
-		    (below ? host_is_under(f->names[i], last) : strcmp(f->names[i], last) == 0))
-			free(f->names[i]);
+		if (last != NULL && (below ? host_is_under(names->list[i], last)
+					   : strcmp(names->list[i], last) == 0))
+			free(names->list[i]);
 		else
-			f->names[kept++] = f->names[i];
+			names->list[kept++] = names->list[i];
 	}
-	f->names_n = kept;
+	names->n = kept;
 }
 
 /* Only what an operand names. */
@@ -161,10 +167,17 @@ walk_names(struct finder *f, struct err *err)
 	bool exact = f->query->rollout_group == ROLLOUT_HOST;
 	int rc = 0;
 
-	sort_names(f);
-	for (size_t i = 0; rc >= 0 && i < f->names_n; i++)
-		rc = query_walk_name(f->query, f->names[i], exact, gather_chosen, f, err);
+	windows_names_sort(&f->names, f->query);
+	for (size_t i = 0; rc >= 0 && i < f->names.n; i++)
+		rc = query_walk_name(f->query, f->names.list[i], exact, gather_chosen, f, err);
 	return rc;
+}
+
+bool
+windows_need_all(const struct query *q)
+{
+	return query_has_address(q) || q->rollout_group == ROLLOUT_ADDRESS ||
+	       q->rollout_group == ROLLOUT_CHAIN;
 }
 
 static int
@@ -174,13 +187,12 @@ find(struct finder *f, bool *missing, struct err *err)
 	bool span = q->since_ms != INT64_MIN;
 	int rc = 0;
 
-	f->whole = query_has_address(q) || q->rollout_group == ROLLOUT_ADDRESS ||
-		   q->rollout_group == ROLLOUT_CHAIN;
+	f->whole = windows_need_all(q);
 	if (!f->whole && !span && q->options.operand_n == 0)
 		return query_walk(q, gather, f, missing, err);
 	if (span || !f->whole)
 		rc = query_walk_span(q, note_group, f, missing, err);
-	if (rc < 0 || (span && f->names_n == 0))
+	if (rc < 0 || (span && f->names.n == 0))
 		return rc;
 	if (f->whole)
 		return query_walk(q, gather, f, span ? &(bool){false} : missing, err);
@@ -200,8 +212,6 @@ windows_find(struct query *q, struct rollout_list *list, bool *missing, struct e
 	if (rc >= 0)
 		rollout_list_sort(list);
 	rollouts_destroy(f.rollouts);
-	for (size_t i = 0; i < f.names_n; i++)
-		free(f.names[i]);
-	free(f.names);
+	windows_names_finish(&f.names);
 	return rc;
 }

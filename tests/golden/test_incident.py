@@ -187,13 +187,18 @@ class IncidentTest(unittest.TestCase):
         self.run_program('mxstore', *args, stdin='\n'.join(early) + '\n')
         first = [json.loads(x) for x in self.run_program(
             'mxdiff', 'feed', '--store', path).splitlines()]
-        self.assertEqual([e['type'] for e in first], ['change'] * 4 + ['cursor'])
+        self.assertEqual([e['type'] for e in first], ['change'] * 4 + ['window', 'cursor'])
         self.assertEqual({e['after'] for e in first[:4]}, {f'{DAY}T05:50:00.000Z'})
         self.run_program('mxstore', *args, stdin='\n'.join(late) + '\n')
         second = [json.loads(x) for x in self.run_program(
             'mxdiff', 'feed', '--since', first[-1]['cursor'], '--store', path).splitlines()]
         changes = [e for e in second if e['type'] == 'change']
         self.assertEqual({e['revises'] for e in changes}, {e['id'] for e in first[:4]})
+        windows = [json.loads(x) for x in self.run_program(
+            'mxdiff', 'windows', '--json', '--store', path).splitlines()]
+        told = [e for e in second if e['type'] == 'window']
+        self.assertEqual([e['revises'] for e in told], [first[4]['id']])
+        self.assertEqual([e['id'] for e in told], [w['id'] for w in windows])
         log = self.run_program('mxdiff', 'log', '--json', '--store', path).splitlines()
         self.assertEqual({e['id'] for e in changes}, {json.loads(x)['id'] for x in log})
         third = self.run_program('mxdiff', 'feed', '--since', second[-1]['cursor'], '--store', path)

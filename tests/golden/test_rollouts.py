@@ -704,6 +704,12 @@ class RolloutTest(Case):
                             for s in (self.store, other))
                 self.assertEqual(one, two)
 
+    @staticmethod
+    def windows_news(window):
+        """Less what the addresses do otherwise, which is no news of the roll-out."""
+        return dict(window, series=[{k: v for k, v in s.items() if k != 'fallback'}
+                                    for s in window['series']])
+
     def test_feed(self):
         """Batches of what arrives in any order: who follows the feed knows what log says."""
         r = random.Random(5)
@@ -716,7 +722,7 @@ class RolloutTest(Case):
             lines.insert(r.randrange(len(lines)), x)
         cuts = sorted(r.sample(range(len(lines)), 8)) + [len(lines)]
         store, cursor = self.fill('feed', self.head), os.path.join(self.tmp.name, 'cursor')
-        known, begin, seen = {}, 0, Counter()
+        known, windows, begin, seen = {}, {}, 0, Counter()
         for cut in cuts:
             self.fill('feed', lines[begin:cut])
             begin = cut
@@ -731,13 +737,26 @@ class RolloutTest(Case):
                 elif e['type'] == 'altered':
                     self.assertNotEqual(known[e['id']], dict(e, type='change'))
                     known[e['id']] = dict(e, type='change')
+                elif e['type'] == 'window':
+                    seen['update'] += e['update']
+                    self.assertEqual(e['update'], e['id'] in windows)
+                    if e['revises']:
+                        seen['revised window'] += 1
+                        del windows[e['revises']]
+                    windows[e['id']] = {k: v for k, v in e.items()
+                                        if k not in ('update', 'revises')}
                 elif e['type'] == 'retracted':
-                    del known[e['id']]
+                    del (known if e['id'] in known else windows)[e['id']]
             log = {c['id']: c for c in self.read('log', store=store)}
             self.assertEqual(sorted(known), sorted(log))
             self.assertEqual(known, log)
+            self.assertEqual({k: self.windows_news(w) for k, w in windows.items()},
+                             {w['id']: self.windows_news(w)
+                              for w in self.read('windows', store=store)})
         self.assertGreater(seen['revised'], 0)
         self.assertGreater(seen['altered'], 0)
+        self.assertGreater(seen['update'], 0)
+        self.assertGreater(seen['revised window'], 0)
         self.assertEqual([e['type'] for e in self.read('feed', '--cursor-file', cursor,
                                                        store=store)], ['cursor'])
 
@@ -972,13 +991,13 @@ class CasesTest(Case):
         cursor = os.path.join(self.tmp.name, 'filtered.cursor')
         args = ('feed', '--severity', 'critical', '--cursor-file', cursor)
         first = self.read(*args, store=store)
-        self.assertEqual([e['type'] for e in first], ['change', 'cursor'])
+        self.assertEqual([e['type'] for e in first], ['change', 'window', 'cursor'])
         # It had shown a sentinel before.
         late = Seen(START - HOUR, b, 'success', 220), Seen(START + HOUR, b, 'success', 220)
         self.fill('filtered', [observation_line(self.place(1), x) for x in late])
         events = self.read(*args, store=store)
         self.assertEqual([e for e in events if e['type'] == 'retracted'],
-                         [{'type': 'retracted', 'id': first[0]['id']}])
+                         [{'type': 'retracted', 'id': e['id']} for e in first[:2]])
 
     def test_bad_values(self):
         store = self.fill('bad', self.daily(self.place(1), 'reported Verified'))

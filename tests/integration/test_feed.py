@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The feed as it is followed: promptly, idly, to the end, and across kill -9."""
+import datetime
 import json
 import os
 import queue
@@ -205,6 +206,42 @@ class FollowTest(unittest.TestCase):
                        e['address'] == address and not e['revises']]
             first = list(dict.fromkeys(befores))
             self.assertEqual(first, sorted(first), 'in order')
+
+    def test_a_roll_out_is_one_that_proceeds(self):
+        story = Story(self.lab, 'rollout')
+        follower = Follower(story.store, '--type', 'window')
+        follower.until_cursor()
+        told = []
+        for address in story.places:
+            story.see({address: 'sentinel'})
+            told += follower.until_cursor()[1]
+        story.see()  # nothing new
+        story.see(dict.fromkeys(story.places, 'leaf'))
+        back = follower.until_cursor()[1]
+        self.assertEqual(follower.end(), (0, ''))
+        self.assertEqual({(w['type'], w['id'], w['revises']) for w in told},
+                         {('window', told[0]['id'], None)})
+        self.assertEqual([(w['update'], w['converted'], w['total'], w['end'] is not None)
+                          for w in told],
+                         [(False, 1, 3, False), (True, 2, 3, False), (True, 3, 3, True)])
+        # Seen once, the old one may be a balancer's: all are mixed.
+        self.assertEqual([(w['id'] == told[0]['id'], w['update'], w['converted'], w['mixed'])
+                          for w in back], [(True, True, 0, 3)])
+        windows = story.mxdiff('windows', '--json').lines()
+        self.assertEqual({w['id'] for w in windows}, {w['id'] for w in told + back})
+
+    def test_the_order_of_probes_does_not_matter(self):
+        """One that was seen last with the old one before the first: the same roll-out."""
+        story = Story(self.lab, 'order')
+        first, second = list(story.places)[:2]
+        shown = []
+        for address, what, seconds in ((first, 'leaf', 30), (second, 'leaf', 10),
+                                       (first, 'sentinel', 60), (second, 'sentinel', 90)):
+            moment = story.now + datetime.timedelta(seconds=seconds)
+            story.tell([story.observation(address, what, moment=moment)])
+            shown += story.mxdiff('windows', '--json').lines()
+        self.assertEqual([len(shown), len({w['id'] for w in shown})], [2, 1])
+        self.assertNotEqual(shown[0]['start'], shown[1]['start'])
 
     def test_text_and_filters(self):
         story = Story(self.lab, 'text')

@@ -45,6 +45,11 @@
 #define LIMIT_DNS_FAILED_MS 60000 /* after a failure a name is not asked for again */
 #define LIMIT_DNS_WAIT_MS 10000	  /* for an answer: then it is failed, and nobody waits for it */
 
+/* MTA-STS policies; their size stands with the store's limits. */
+#define LIMIT_STS_MS 60000    /* from the first packet to the last, RFC 8461 section 3.3 */
+#define LIMIT_STS_FETCHES 64  /* under way at once */
+#define LIMIT_STS_ADDRESSES 8 /* of a policy host that are tried */
+
 /* The schedule: what the command line may ask for. */
 #define LIMIT_CONCURRENCY 100000
 #define LIMIT_THREADS 64

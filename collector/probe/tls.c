@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "collector/limits.h"
@@ -145,13 +146,19 @@ configure(SSL_CTX *ssl, enum offer offer)
 	       set_groups(ssl, offer != OFFER_TLS1_3) == 1;
 }
 
+void
+tls_init(void)
+{
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
 struct tls_context *
 tls_context_create(enum offer offer, struct err *err)
 {
 	struct tls_context *context;
 	SSL_CTX *ssl;
 
-	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	tls_init();
 	ERR_clear_error();
 	ssl = SSL_CTX_new(TLS_client_method());
 	if (ssl == NULL || !configure(ssl, offer)) {
@@ -417,4 +424,38 @@ tls_drain(struct tls *tls, size_t *octets)
 			break;
 	}
 	return status;
+}
+
+/* As <openssl/x509v3.h> has them, which is for who parses certificates. */
+#define NO_PARTIAL_WILDCARDS 0x4 /* X509_CHECK_FLAG_… */
+#define NEVER_CHECK_SUBJECT 0x20
+
+bool
+tls_verify_host(void *ssl_ctx, const char *host)
+{
+	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
+
+	X509_VERIFY_PARAM_set_hostflags(param, NEVER_CHECK_SUBJECT | NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+}
+
+int
+tls_roots_valid(const char *path, bool *is_dir, struct err *err)
+{
+	struct stat st;
+	SSL_CTX *ssl;
+	int good;
+
+	if (stat(path, &st) != 0)
+		return err_system(err, errno, "%s", path);
+	*is_dir = S_ISDIR(st.st_mode);
+	tls_init();
+	ssl = SSL_CTX_new(TLS_client_method());
+	good = ssl != NULL && (*is_dir ? SSL_CTX_load_verify_dir(ssl, path)
+				       : SSL_CTX_load_verify_file(ssl, path)) == 1;
+	SSL_CTX_free(ssl);
+	ERR_clear_error();
+	if (good)
+		return 0;
+	return err_set(err, ERR_INPUT, "%s: no certificates in PEM form are in it", path);
 }

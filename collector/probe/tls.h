@@ -6,7 +6,8 @@
  * the Certificate message as the handshake delivers it, before OpenSSL has judged it. (What libssl
  * has read of it anyway is asked for one thing: when the leaf ends.) It offers no
  * anonymous suite and no NULL cipher, and nothing that the machine's openssl.cnf says counts:
- * evidence must not depend on where it is taken.
+ * evidence must not depend on where it is taken. For those whose handshakes must be verified, since
+ * they fetch what others rely on (sts.h), the rules stand at the end.
  *
  * A context is made once for each kind of offer and shared by all handshakes of its thread. A
  * struct tls is made when the server's 220 to STARTTLS has come, not before: it costs 40 KB.
@@ -18,6 +19,9 @@
 
 struct tls_context;
 struct tls;
+
+/* Before anything else of this process uses OpenSSL: see above. */
+void tls_init(void);
 
 /* NULL and err if OpenSSL was built without what the offer needs. */
 struct tls_context *tls_context_create(enum offer offer, struct err *err);
@@ -71,5 +75,12 @@ void tls_abandon(struct tls *tls);
 /* Sends text as a whole; reads and drops what comes, *octets grows by it. Only after TLS_DONE. */
 enum tls_status tls_send(struct tls *tls, const char *text);
 enum tls_status tls_drain(struct tls *tls, size_t *octets);
+
+/* Of an SSL_CTX that verifies: the certificate must be for the host by its alternative names, a
+ * wildcard being a whole left-most label (RFC 8461 section 3.3). False: no memory. */
+bool tls_verify_host(void *ssl_ctx, const char *host);
+
+/* Whether roots can be read from a file, or a directory as openssl-rehash(1) leaves it. */
+int tls_roots_valid(const char *path, bool *is_dir, struct err *err);
 
 #endif

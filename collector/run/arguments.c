@@ -10,6 +10,7 @@
 #include "store/record/host.h"
 
 #define SMTP_PORT 25
+#define HTTPS_PORT 443
 #define NOT_GIVEN 0x7fffffffu
 
 /* What the options point at, before it is checked. */
@@ -131,6 +132,10 @@ check_numbers(struct arguments *a)
 {
 	if (a->port < 1 || a->port > 65535)
 		return usage(a, "%s", "--port must be 1 to 65535");
+	if (a->sts_port < 1 || a->sts_port > 65535)
+		return usage(a, "%s", "--sts-port must be 1 to 65535");
+	if (!a->mta_sts && a->sts_roots != NULL)
+		return usage(a, "%s", "--sts-roots says nothing without --mta-sts");
 	if (a->rate > LIMIT_RATE)
 		return usage(a, "%s", "--rate must be at most 1000000");
 	if (a->gap_ms > LIMIT_GAP_MS)
@@ -217,6 +222,12 @@ read_options(struct arguments *a, struct given *given, int argc, char **argv)
 		"ask the authoritative servers, no resolver"},
 	    {"trust-anchor", 0, OPTION_TEXT, &a->trust_anchor, "FILE",
 		"DS or DNSKEY records instead of IANA's"},
+	    {"mta-sts", 0, OPTION_FLAG, &a->mta_sts, NULL,
+		"fetch the MTA-STS policies of domains that announce one"},
+	    {"sts-roots", 0, OPTION_TEXT, &a->sts_roots, "FILE|DIR",
+		"roots that their hosts are verified against (the system's)"},
+	    {"sts-port", 0, OPTION_UNSIGNED, &a->sts_port, "N",
+		"their hosts' port, in a laboratory (443)"},
 	    {"rate", 0, OPTION_UNSIGNED, &a->rate, "N", "probes a second in all (no bound)"},
 	    {"per-address-gap", 0, OPTION_UNSIGNED, &a->gap_ms, "MS",
 		"between two connections to an address (250)"},
@@ -265,6 +276,7 @@ arguments_parse(struct arguments *a, int argc, char **argv)
 	    .offer = "default",
 	    .vantage = "local",
 	    .port = SMTP_PORT,
+	    .sts_port = HTTPS_PORT,
 	    .gap_ms = 250,
 	    .per_network = NOT_GIVEN,
 	    .per_operator = NOT_GIVEN,

@@ -13,14 +13,15 @@ struct arguments {
 	const char *program; /* set by the caller */
 	struct options options;
 	const char *file, *vantage, *resolver, *trust_anchor;
+	const char *sts_roots;	 /* NULL: the system's */
 	const char *sni, *offer; /* as given */
 	struct visit_plan plan;	 /* what they say */
 	char ehlo_domain[LIMIT_NAME + 1], unknown_name[LIMIT_NAME + 1];
 	struct option_list blocklists;
 	bool ipv4, ipv6; /* at least one */
-	bool recursive, allow_private;
+	bool recursive, allow_private, mta_sts;
 	bool resume; /* run */
-	unsigned port, rate, gap_ms, concurrency, threads, nexthops;
+	unsigned port, sts_port, rate, gap_ms, concurrency, threads, nexthops;
 	unsigned per_network, per_operator;
 	bool caps_given; /* one of these two was */
 	int64_t timeout_ms;

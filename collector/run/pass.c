@@ -17,6 +17,7 @@ struct pass {
 	struct lookup_settings lookup_settings;
 	struct shuffle *shuffle;
 	struct known *known;
+	struct policies *policies; /* NULL: none are asked for */
 	size_t lookups, visits;
 	struct loop_timer *over; /* fires when it is */
 	bool ended, waits, stopping, finished;
@@ -35,7 +36,8 @@ notice(struct pass *p, const char *line)
 static void
 check_over(struct pass *p)
 {
-	if (p->finished || p->visits > 0 || p->lookups > 0 || !(p->stopping || p->ended))
+	if (p->finished || p->visits > 0 || p->lookups > 0 || policies_left(p->policies) > 0 ||
+	    !(p->stopping || p->ended))
 		return;
 	p->finished = true;
 	if (p->settings.source != NULL)
@@ -171,6 +173,29 @@ on_host(void *ctx, const struct lookup_host *host)
 }
 
 static void
+on_announced(void *ctx, const char *domain)
+{
+	struct pass *p = ctx;
+
+	if (!p->stopping)
+		policies_add(p->policies, domain);
+}
+
+static bool
+may_dial_policy_host(void *ctx, const char *host, const struct ip *address)
+{
+	struct pass *p = ctx;
+
+	return !is_blocked_name(p, host) && may_dial(p, host, address);
+}
+
+static void
+on_policies_rest(void *ctx)
+{
+	pump(ctx);
+}
+
+static void
 on_lookup_notice(void *ctx, const char *line)
 {
 	struct pass *p = ctx;
@@ -251,6 +276,8 @@ take_target(struct pass *p, const struct target *target)
 	struct lookup_calls calls = {
 	    .host = on_host, .notice = on_lookup_notice, .done = on_lookup_done, .ctx = p};
 
+	if (p->policies != NULL)
+		calls.announced = on_announced;
 	p->counts.targets++;
 	if (is_blocked_name(p, target->name))
 		return;
@@ -268,7 +295,7 @@ take_targets(struct pass *p)
 	struct target target;
 
 	while (!p->ended && !p->waits && !p->stopping && schedule_has_room(p->settings.schedule)) {
-		bool names = p->lookups < LIMIT_LOOKUPS;
+		bool names = p->lookups + policies_left(p->policies) < LIMIT_LOOKUPS;
 		struct err err = {0};
 
 		switch (shuffle_next(p->shuffle, names, &target, &err)) {
@@ -393,8 +420,11 @@ pass_over(struct pass *p, struct visit *visit, enum pass_end end)
 void
 pass_stop(struct pass *p)
 {
-	if (p->stopping)
+	p->counts.left += policies_stop(p->policies);
+	if (p->stopping) {
+		check_over(p);
 		return;
+	}
 	p->stopping = true;
 	if (p->settings.source != NULL) {
 		p->counts.held = shuffle_held(p->shuffle);
@@ -405,6 +435,23 @@ pass_stop(struct pass *p)
 }
 
 /* ---- from outside -------------------------------------------------------------------------- */
+
+static struct policies *
+create_policies(struct pass *p)
+{
+	struct policies_settings settings = {.dns = p->settings.dns,
+	    .record = p->settings.record,
+	    .fetcher = p->settings.fetcher,
+	    .vantage = p->settings.plan->vantage,
+	    .ipv4 = p->settings.ipv4,
+	    .ipv6 = p->settings.ipv6,
+	    .may_dial = may_dial_policy_host,
+	    .notice = on_lookup_notice,
+	    .rest = on_policies_rest,
+	    .ctx = p};
+
+	return policies_create(&settings);
+}
 
 struct pass *
 pass_create(const struct pass_settings *settings)
@@ -420,6 +467,8 @@ pass_create(const struct pass_settings *settings)
 	p->over = loop_timer_create(settings->loop, on_over, p);
 	if (settings->source != NULL) {
 		p->shuffle = shuffle_create(settings->source);
+		if (settings->fetcher != NULL)
+			p->policies = create_policies(p);
 		dns_on(settings->dns, on_dns_record, on_dns_notice, p);
 		source_on_ready(settings->source, on_source_ready, p);
 	} else {
@@ -435,6 +484,7 @@ pass_destroy(struct pass *p)
 	if (p == NULL)
 		return;
 	schedule_leave(p->settings.schedule, p);
+	policies_destroy(p->policies);
 	shuffle_destroy(p->shuffle);
 	known_destroy(p->known);
 	loop_timer_destroy(p->over);
@@ -463,5 +513,6 @@ const struct pass_counts *
 pass_counts(struct pass *p)
 {
 	p->counts.queued = p->visits - p->counts.under_way;
+	p->counts.policies = policies_fetched(p->policies);
 	return &p->counts;
 }

@@ -21,6 +21,7 @@
 #include "blocklist.h"
 #include "collector/dns/dns.h"
 #include "lookup.h"
+#include "policies.h"
 #include "record.h"
 #include "resume.h"
 #include "schedule.h"
@@ -45,6 +46,7 @@ struct pass_settings {
 	struct dns *dns;
 	struct blocklist *blocklist; /* NULL: none */
 	struct resume *resume;	     /* NULL: nothing was done before */
+	struct sts_fetcher *fetcher; /* NULL: no MTA-STS policies are fetched */
 	const struct visit_plan *plan;
 	bool ipv4, ipv6, allow_private;
 	uint16_t port;
@@ -64,6 +66,7 @@ struct pass_counts {
 	uint64_t targets, bad_lines, hosts, addresses; /* beyond LIMIT_RECENT some count twice */
 	uint64_t probes, succeeded;  /* made; what is stored is told by record.h */
 	uint64_t ends[LOOKUP_END_N]; /* of domains and MX hosts */
+	uint64_t policies;	     /* of MTA-STS, fetched */
 	uint64_t refused, blocked;   /* addresses and names */
 	uint64_t left_out;	     /* targets of a family that is not wanted */
 	uint64_t local;		     /* probes that this machine could not begin */
@@ -102,6 +105,7 @@ void pass_started(struct pass *pass);
 void pass_probed(struct pass *pass, struct visit *visit);
 /* Frees the visit. */
 void pass_over(struct pass *pass, struct visit *visit, enum pass_end end);
+/* Again: policies that are under way are given up, too. */
 void pass_stop(struct pass *pass);
 
 #endif

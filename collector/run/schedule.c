@@ -239,6 +239,8 @@ schedule_stop(struct schedule *s)
 {
 	if (s->stopping) {
 		crew_abort(s->crew);
+		for (struct pass *pass = s->passes; pass != NULL; pass = pass_next(pass))
+			pass_stop(pass);
 	} else {
 		s->stopping = true;
 		for (struct pass *pass = s->passes; pass != NULL; pass = pass_next(pass))

@@ -25,6 +25,8 @@ share_descriptors(struct setup *setup, struct err *err)
 	struct rlimit limit;
 	char line[160];
 
+	if (setup->args.mta_sts)
+		own += LIMIT_STS_FETCHES;
 	setup->concurrency = setup->args.concurrency;
 	setup->dns_queries = LIMIT_DNS_QUERIES;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -115,15 +117,25 @@ open_schedule(struct setup *setup, struct err *err)
 	return schedule_create(&setup->schedule, &s, err);
 }
 
+static int
+open_fetcher(struct setup *setup, struct err *err)
+{
+	struct sts_options options = {.roots = setup->args.sts_roots,
+	    .port = (uint16_t)setup->args.sts_port,
+	    .timeout_ms = setup->args.timeout_ms};
+
+	return sts_fetcher_create(&setup->fetcher, setup->loop, &options, err);
+}
+
 int
 setup_begin(struct setup *setup, struct err *err)
 {
 	int rc;
 
 	summary_init(&setup->summary, setup->args.program, setup->args.options.quiet);
-	if ((rc = share_descriptors(setup, err)) != 0)
+	if ((rc = share_descriptors(setup, err)) != 0 || (rc = loop_create(&setup->loop, err)) != 0)
 		return rc;
-	return loop_create(&setup->loop, err);
+	return setup->args.mta_sts ? open_fetcher(setup, err) : 0;
 }
 
 int
@@ -149,6 +161,7 @@ setup_close(struct setup *setup)
 	schedule_destroy(setup->schedule);
 	record_destroy(setup->record);
 	blocklist_destroy(setup->blocklist);
+	sts_fetcher_destroy(setup->fetcher);
 	loop_destroy(setup->loop);
 	store_close(setup->store);
 	buf_finish(&setup->dir);
@@ -164,6 +177,7 @@ setup_pass(struct setup *setup)
 	    .schedule = setup->schedule,
 	    .record = setup->record,
 	    .blocklist = setup->blocklist,
+	    .fetcher = setup->fetcher,
 	    .plan = &a->plan,
 	    .ipv4 = a->ipv4,
 	    .ipv6 = a->ipv6,

@@ -15,6 +15,7 @@ struct setup {
 	struct summary summary;
 	struct buf dir; /* of the store */
 	struct loop *loop;
+	struct sts_fetcher *fetcher; /* NULL without --mta-sts */
 	struct store *store;
 	struct record *record;
 	struct blocklist *blocklist;

@@ -69,6 +69,8 @@ summary_text(struct buf *line, const struct pass_counts *c, const struct record_
 	append_noun(line, c->targets, "target", "targets");
 	append_noun(line, c->hosts, "host", "hosts");
 	append_noun(line, c->addresses, "address", "addresses");
+	if (c->policies > 0)
+		append_noun(line, c->policies, "MTA-STS policy", "MTA-STS policies");
 	append_noun(line, stored->observations, "probe", "probes");
 	for (unsigned i = 0; i < OUTCOME_N; i++)
 		append_count(&part, stored->outcomes[i], outcome_name(i));

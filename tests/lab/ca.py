@@ -97,11 +97,13 @@ class Ca:
         return os.path.join(self.dir, name)
 
     def issue(self, name, hosts, key='P-256', not_before=None, not_after=None, subject=None):
-        """A server's certificate for the hosts, signed by the intermediate."""
+        """A server's certificate for the hosts, signed by the intermediate. Without hosts it has
+        no alternative names."""
         extensions = ['basicConstraints=critical,CA:FALSE',
                       'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth',
-                      'subjectAltName=' + ','.join('DNS:' + h for h in hosts),
                       'subjectKeyIdentifier=hash', 'authorityKeyIdentifier=keyid']
+        if hosts:
+            extensions.append('subjectAltName=' + ','.join('DNS:' + h for h in hosts))
         self._certificate(name, key, subject or [('CN', hosts[0])], extensions,
                           issuer='intermediate', days=90, not_before=not_before,
                           not_after=not_after)

@@ -8,6 +8,11 @@
 #include "store/base/mem.h"
 
 #define EVIDENCE_SLOTS 256
+/* A probe does not wait for all that DNS is asked for beside it: what the same pass is told soon
+ * after, TLSA records above all, is what a sender would have had. */
+#define DNS_LAG_MS 60000
+
+enum { TYPE_MX = 15 };
 
 struct kept_evidence {
 	struct evidence evidence;
@@ -77,6 +82,12 @@ judge_look_at(struct judge *j, struct store_view *view)
 	j->view = view;
 }
 
+void
+judge_ask_for(struct judge *j, const char *nexthop)
+{
+	snprintf(j->nexthop, sizeof(j->nexthop), "%s", nexthop);
+}
+
 struct verdict_engine *
 judge_engine(struct judge *j)
 {
@@ -130,14 +141,16 @@ fetch(void *ctx, const struct evidence *e, struct span *certificates, struct err
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
 
-/* The recipient domain that the variant `nexthop` was seen with at the host, if it is one. */
+/* The recipient domain that the host was probed for, if it is one: those that the variant `nexthop`
+ * was seen with, and the host itself if its own MX was asked for (RFC 5321 section 5.1: the
+ * implicit MX has no such variant). */
 static int
 find_nexthop(struct judge *j, const struct series *s, struct err *err)
 {
 	struct series_filter filter = {
 	    .kind = SERIES_PROBE, .host = s->host, .sni = 1u << SNI_NEXTHOP, .vantage = s->vantage};
 	struct series_walk *walk;
-	struct series one;
+	struct series one, mx = {.kind = SERIES_DNS, .rrtype = TYPE_MX};
 	uint32_t number;
 	bool several = false;
 	int rc;
@@ -147,6 +160,12 @@ find_nexthop(struct judge *j, const struct series *s, struct err *err)
 	snprintf(j->last.host, sizeof(j->last.host), "%s", s->host);
 	snprintf(j->last.vantage, sizeof(j->last.vantage), "%s", s->vantage);
 	j->last.nexthop[0] = '\0';
+	snprintf(mx.host, sizeof(mx.host), "%s", s->host);
+	snprintf(mx.vantage, sizeof(mx.vantage), "%s", s->vantage);
+	if ((rc = store_series_number(j->view, &mx, &number, err)) < 0)
+		return rc;
+	if (rc > 0)
+		snprintf(j->last.nexthop, sizeof(j->last.nexthop), "%s", s->host);
 	if ((rc = series_walk_open(&walk, j->view, &filter, err)) < 0)
 		return rc;
 	while (!several && (rc = series_walk_next(walk, &number, &one, err)) > 0) {
@@ -205,6 +224,7 @@ judge_sighting(struct judge *j, const struct series *s, uint32_t evidence, int64
 	    .offer = s->offer,
 	    .time_ms = time_ms,
 	    .host = s->host};
+	int64_t dns_ms = time_ms < INT64_MAX - DNS_LAG_MS ? time_ms + DNS_LAG_MS : time_ms;
 	int rc;
 
 	if (e == NULL)
@@ -212,8 +232,8 @@ judge_sighting(struct judge *j, const struct series *s, uint32_t evidence, int64
 	if (!verdict_can_be(&q) || !has_roots(j))
 		return 0;
 	if ((rc = nexthop_of(j, s, e, &q.nexthop, err)) < 0 ||
-	    (rc = judge_dns_sts(j->dns, q.nexthop, s->vantage, time_ms, &q.sts, err)) < 0 ||
-	    (rc = judge_dns_find(j->dns, s, q.nexthop, time_ms, &q.dns, err)) < 0)
+	    (rc = judge_dns_sts(j->dns, q.nexthop, s->vantage, dns_ms, &q.sts, err)) < 0 ||
+	    (rc = judge_dns_find(j->dns, s, q.nexthop, dns_ms, &q.dns, err)) < 0)
 		return rc;
 	return verdict_of(j->engine, &q, verdict, err);
 }

@@ -1,11 +1,11 @@
 /*
  * judge: verdicts (differ/verdict) of what the store holds: a sighting of a series with its
  * evidence, its certificates, and what DNS said of the names at that time, seen from the same
- * vantage: the last answers at or before it.
+ * vantage: the last answers at or before it, or within a minute after it.
  *
  * The recipient domain of a series is that of the variant `nexthop`; of the others the caller may
- * know it (judge_rules), or it is the only one that the host was probed for. Certificates are read
- * only where a chain must be verified.
+ * know it (judge_rules), or it is the only one that the host was probed for: itself, where it is
+ * its own (implicit) MX. Certificates are read only where a chain must be verified.
  *
  * Not thread-safe. Borrows the view.
  */
@@ -26,6 +26,9 @@ struct judge;
 int judge_create(struct judge **judge, struct store_view *view, const struct judge_rules *rules,
     struct err *err);
 void judge_destroy(struct judge *judge); /* accepts NULL */
+
+/* From now on, rules.nexthop is this one. */
+void judge_ask_for(struct judge *judge, const char *nexthop);
 
 /* From now on at another view (NULL: at none, so that one can be closed). What was verified is
  * kept. Accepts a judge of NULL. */

@@ -2,7 +2,7 @@
 """The proof of verdicts: what real Postfix said and did in every situation, and what mxdiff says."""
 import time
 
-from common import Ca, Lab, collect, observations, tap, unittest
+from common import Ca, Lab, collect, observations, programs, tap, unittest
 from lab import proving
 from lab.proving import VARIANTS
 from lab.sender import Sender
@@ -11,6 +11,8 @@ from lab.situations import BOGUS, situations
 # Levels that posttls-finger is asked at. Where DANE has no usable record it takes `secure`, unlike
 # smtp(8): so it is asked where there are records, and believed where it matched them.
 FINGERS = ('may', 'dane', 'fingerprint', 'verify', 'secure')
+# A 4yz to STARTTLS says nothing about the certificate, so there is no verdict (CONTRACT).
+NOT_OBSERVED = ('starttls-454',)
 
 
 class ProofTest(unittest.TestCase):
@@ -28,13 +30,13 @@ class ProofTest(unittest.TestCase):
         cls.situations = situations(ca)
         said(f'certificates of {len(cls.situations)} situations')
         cls.ground = proving.Ground(cls.lab, cls.situations)
-        cls.store = cls.lab.path('store')
+        cls.store, cls.roots = cls.lab.path('store'), ca.path('root.pem')
         cls.done = collect(*(s.domain for s in cls.situations), '--sni', ','.join(VARIANTS),
                            store=cls.store, dns=cls.ground.dns, port=25)
         cls.seen = observations(cls.store).records('observation')
         said(f'collector with {len(cls.seen)} probes')
         cls.shown = cls.ground.shown(cls.seen)
-        cls.sender = Sender(cls.lab, ca.path('root.pem'), proving.transports(),
+        cls.sender = Sender(cls.lab, cls.roots, proving.transports(),
                             proving.pins(cls.shown))
         cls.asked = [(s.domain, *t.split('/')) for s in cls.situations
                      for t in proving.transports() if s.heeds_names or t.endswith('/none')]
@@ -74,6 +76,45 @@ class ProofTest(unittest.TestCase):
             with self.subTest(key=key):
                 sent = self.sent[key]
                 self.assertEqual(word, sent.word, f'{said}\n{sent}')
+
+    def show(self, *args):
+        """{(address, variant): levels}"""
+        done = programs.run('mxdiff', 'show', *args, '--json', '--store', self.store, '--roots',
+                            self.roots)
+        self.assertEqual(done.status, 0, done)
+        return {(row['address'], row['sni']): row['verdict']['levels'] for row in done.lines()
+                if row['verdict']}
+
+    def verdict(self, rows, situation, level, variant):
+        # DANE sends the name of the TLSA records, which is the host's; without any, none.
+        if level.startswith('dane') and situation.has_usable_tlsa:
+            variant = 'hostname'
+        levels = rows.get((self.ground.address[situation.domain], variant))
+        return levels and levels[level]
+
+    def test_mxdiff_says_what_postfix_does(self):
+        everything = self.show()
+        hosts = [s.mx_host for s in self.situations]
+        compared = 0
+        for s in self.situations:
+            rows = everything
+            if hosts.count(s.mx_host) > 1:  # which domain is meant must be told
+                rows = self.show(s.mx_host, '--nexthop', s.domain)
+            for key in self.asked:
+                if key[0] != s.domain:
+                    continue
+                with self.subTest(key=key):
+                    real, ours = self.sent[key], self.verdict(rows, s, *key[1:])
+                    if s.zone == BOGUS:
+                        self.assertFalse(real.delivered, real)
+                    if s.zone == BOGUS or s.name in NOT_OBSERVED:
+                        self.assertIsNone(ours)
+                        continue
+                    self.assertIsNotNone(ours, real)
+                    self.assertEqual((ours['word'], ours['delivers']),
+                                     (real.word, real.delivered), f'{ours}\n{real}')
+                    compared += 1
+        self.assertGreater(compared, 1000)
 
 
 if __name__ == '__main__':

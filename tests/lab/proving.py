@@ -30,7 +30,7 @@ def transports():
         for variant in VARIANTS:
             if variant != 'none' and (level == 'none' or level.startswith('dane')):
                 continue
-            options = [f'smtp_tls_security_level={level}']
+            options = [f'smtp_tls_policy_maps=static:{level}']
             if level == 'fingerprint':  # the keys that each variant is shown are pinned: pins()
                 options = [f'smtp_tls_policy_maps=texthash:/etc/postfix/pins-{variant}']
             if variant != 'none':

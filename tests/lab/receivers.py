@@ -5,13 +5,12 @@
 
 Server says what one does. What was delivered to an address stands in receivers.mail.
 """
-import asyncio
 import contextlib
 import dataclasses
-import logging
+import select
+import socket
 import ssl
-
-from .loop import Loop
+import threading
 
 PORT = 25
 NAMELESS = object()  # in Server.by_sni: a client that sends no name
@@ -40,12 +39,24 @@ def context_of(server, certificate):
 
 class Receivers:
     def __init__(self, lab):
-        logging.getLogger('asyncio').setLevel(logging.ERROR)  # clients end as they like
-        self.loop = Loop(lab)
         self.mail = {}
+        self.listeners = {}  # socket: (address, host, Server, context)
+        self.wake, self.woken = socket.socketpair()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+        lab.on_close(self.stop)
+
+    def stop(self):
+        self.wake.close()
+        self.thread.join(5)
 
     def add(self, address, host, server, port=PORT):
-        self.loop.run(self._serve(address, host, server, port))
+        listener = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(64)
+        self.listeners[listener] = (address, host, server, self._context(server))
+        self.wake.send(b'.')
 
     @staticmethod
     def _context(server):
@@ -66,44 +77,55 @@ class Receivers:
             context.sni_callback = choose
         return context
 
-    async def _serve(self, address, host, server, port):
-        context = self._context(server)
+    def _accept(self):
+        while True:
+            ready, _, _ = select.select([self.woken, *self.listeners], [], [])
+            for listener in ready:
+                if listener is self.woken:
+                    if not self.woken.recv(1):
+                        return
+                    continue
+                connection, _ = listener.accept()
+                threading.Thread(target=self._client, args=(connection, *self.listeners[listener]),
+                                 daemon=True).start()
 
-        async def client(reader, writer):
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, ssl.SSLError):
-                await self._dialogue(reader, writer, address, host, server, context)
-            with contextlib.suppress(OSError, ssl.SSLError):
-                writer.close()
-        await asyncio.start_server(client, address, port)
+    def _client(self, connection, *which):
+        connection.settimeout(60)
+        with contextlib.suppress(OSError):  # ssl.SSLError is one
+            self._dialogue(connection, *which)
+        connection.close()
 
-    async def _dialogue(self, reader, writer, address, host, server, context):
+    def _dialogue(self, connection, address, host, server, context):
+        lines = connection.makefile('rb')
         encrypted = False
 
-        async def say(text):
-            writer.write((text + '\r\n').encode('ascii'))
-            await writer.drain()
-        await say(f'220 {host} ESMTP')
-        while line := await reader.readline():
+        def say(text):
+            connection.sendall((text + '\r\n').encode('ascii'))
+        say(f'220 {host} ESMTP')
+        while line := lines.readline():
             verb = line.split(None, 1)[0].upper().rstrip(b':') if line.strip() else b''
             if verb in (b'EHLO', b'HELO'):
                 offered = context is not None and not encrypted
-                await say(f'250-{host}\r\n' + ('250-STARTTLS\r\n' if offered else '')
-                          + '250 8BITMIME')
+                say(f'250-{host}\r\n' + ('250-STARTTLS\r\n' if offered else '') + '250 8BITMIME')
             elif verb == b'STARTTLS' and context is not None:
-                await say(server.starttls)
+                say(server.starttls)
                 if server.starttls.startswith('220'):
-                    await writer.start_tls(context)
+                    # Blocking, and of the socket itself: so that an alert is sent, too.
+                    connection = context.wrap_socket(connection, server_side=True)
+                    lines = connection.makefile('rb')
                     encrypted = True
             elif verb == b'RCPT':
-                await say(server.rcpt)
+                say(server.rcpt)
             elif verb == b'DATA':
-                await say('354 go on')
-                while (await reader.readline()) not in (b'.\r\n', b''):
+                say('354 go on')
+                while lines.readline() not in (b'.\r\n', b''):
                     pass
                 self.mail[address] = self.mail.get(address, 0) + 1
-                await say('250 2.0.0 taken')
+                say('250 2.0.0 taken')
             elif verb == b'QUIT':
-                await say('221 bye')
+                say('221 bye')
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
                 return
             else:
-                await say('250 2.0.0 ok')
+                say('250 2.0.0 ok')

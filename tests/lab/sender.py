@@ -7,7 +7,7 @@
 Each transport is Postfix's smtp(8) with options of its own; a recipient's local part chooses it,
 so that its domain stays what it is: the name that certificates and TLSA records are looked at for.
 """
-import concurrent.futures
+import os
 import re
 import smtplib
 import subprocess
@@ -127,15 +127,27 @@ class Sender(Unpacked):
                               stdin=subprocess.DEVNULL,
                               env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'})
 
-    def finger(self, level, domain, servername=None, match=()):
-        """(word or None, all that posttls-finger said)."""
-        done = self.inside('posttls-finger', '-c', '-F', self.root, '-l', level,
-                           *(['-s', servername] if servername else []), domain, *match)
-        said = done.stdout + done.stderr
-        found = TLS_LINE.findall(said)
-        return (found[-1][0] if found else None), said
+    def finger(self, *question):
+        """(word or None, all that posttls-finger said). question: level, domain[, servername[,
+        match…]]."""
+        return self.fingers([question])[question]
 
     def fingers(self, questions, workers=6):
-        """finger() of many argument tuples at once."""
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            return dict(zip(questions, pool.map(lambda q: self.finger(*q), questions)))
+        """finger() of many questions at once."""
+        folder = self.lab.path(f'fingers-{time.monotonic_ns()}')
+        os.mkdir(folder)
+        with open(os.path.join(folder, 'questions'), 'w', encoding='ascii') as f:
+            for n, (level, domain, *more) in enumerate(questions):
+                name, *match = more or [None]
+                f.write(' '.join([str(n), '-l', level, *(['-s', name] if name else []), domain,
+                                  *(match[0] if match else ())]) + '\n')
+        self.inside('xargs', '-a', f'{folder}/questions', '-P', str(workers), '-L', '1', 'sh', '-c',
+                    f'n=$1; shift; exec posttls-finger -c -M may -F {self.root} "$@" '
+                    f'>{folder}/$n 2>&1', 'sh', seconds=600)
+        answers = {}
+        for n, question in enumerate(questions):
+            with open(os.path.join(folder, str(n)), encoding='utf-8', errors='replace') as f:
+                said = f.read()
+            found = TLS_LINE.findall(said)
+            answers[question] = (found[-1][0] if found else None, said)
+        return answers

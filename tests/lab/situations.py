@@ -36,6 +36,10 @@ class Situation:
         return bool(self.server.by_sni)
 
     @property
+    def has_usable_tlsa(self):
+        return any(rdata[0] in '23' for rdata in self.tlsa)
+
+    @property
     def domain(self):
         return f'{self.name}.{self.zone}'
 
@@ -232,6 +236,9 @@ def server_names(m):
     good = m.leaf('sni-tlsa')
     m.add('sni-tlsa', Server(sentinel, {'mx.sni-tlsa.signed.test': good}),
           tlsa=(tlsa(good, 3, 1, 1),))
+    good = m.leaf('sni-tlsa-unusable')
+    m.add('sni-tlsa-unusable', Server(sentinel, {'mx.sni-tlsa-unusable.signed.test': good}),
+          tlsa=(tlsa(good, 1, 1, 1),))
 
 
 def dane(m):

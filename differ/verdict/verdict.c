@@ -6,14 +6,14 @@
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 
-#define SLOTS (2 * VERDICT_KEPT) /* a power of two */
+#define FREE UINT32_MAX
 
 /* What was verified. The key is kept whole: two that are equal in XXH3 alone are not the same. */
 struct kept {
 	uint64_t quick;
 	uint8_t *key;
-	size_t key_len; /* 0: free */
-	bool known;	/* all certificates are */
+	size_t key_len;
+	bool known; /* all certificates are */
 	struct verify_result result;
 };
 
@@ -22,8 +22,10 @@ struct verdict_engine {
 	bool has_roots;
 	struct roots roots;
 	struct verify *verify; /* NULL until it is needed */
-	struct kept *kept;     /* open addressing */
-	size_t kept_n;
+	struct kept *kept;
+	size_t kept_n, kept_cap;
+	uint32_t *slots; /* open addressing, of indexes in kept[] */
+	size_t slots_n;
 	struct verdict_count count;
 	struct buf scratch;
 };
@@ -69,10 +71,10 @@ verdict_engine_create(
 static void
 forget(struct verdict_engine *e)
 {
-	for (size_t i = 0; e->kept != NULL && i < SLOTS; i++)
+	for (size_t i = 0; i < e->kept_n; i++)
 		free(e->kept[i].key);
-	if (e->kept != NULL)
-		memset(e->kept, 0, SLOTS * sizeof(*e->kept));
+	for (size_t i = 0; i < e->slots_n; i++)
+		e->slots[i] = FREE;
 	e->kept_n = 0;
 }
 
@@ -87,6 +89,7 @@ verdict_engine_destroy(struct verdict_engine *e)
 	free((char *)e->rules.roots);
 	forget(e);
 	free(e->kept);
+	free(e->slots);
 	buf_finish(&e->scratch);
 	free(e);
 }
@@ -148,21 +151,60 @@ make_key(struct verdict_engine *e, const struct verdict_question *q, bool tlsa)
 	buf_append_byte(b, tlsa);
 }
 
-/* The slot of the key in e->scratch: its own, or a free one. */
-static struct kept *
-find_kept(struct verdict_engine *e, uint64_t quick)
+static uint32_t *
+find_slot(const struct verdict_engine *e, uint64_t quick, const void *key, size_t len)
 {
-	if (e->kept == NULL)
-		e->kept = mem_zero(SLOTS, sizeof(*e->kept));
+	for (uint64_t at = quick;; at++) {
+		uint32_t *slot = &e->slots[at & (e->slots_n - 1)];
+		const struct kept *k;
+
+		if (*slot == FREE)
+			return slot;
+		k = &e->kept[*slot];
+		if (k->quick == quick && k->key_len == len && memcmp(k->key, key, len) == 0)
+			return slot;
+	}
+}
+
+static void
+grow_slots(struct verdict_engine *e)
+{
+	free(e->slots);
+	e->slots_n = e->slots_n > 0 ? 2 * e->slots_n : 64;
+	e->slots = mem_alloc(e->slots_n * sizeof(*e->slots));
+	for (size_t i = 0; i < e->slots_n; i++)
+		e->slots[i] = FREE;
+	for (size_t i = 0; i < e->kept_n; i++) {
+		const struct kept *k = &e->kept[i];
+
+		*find_slot(e, k->quick, k->key, k->key_len) = (uint32_t)i;
+	}
+}
+
+/* What is kept under the key in e->scratch; *is_new where it is to be filled yet. */
+static struct kept *
+find_kept(struct verdict_engine *e, bool *is_new)
+{
+	uint64_t quick = hash_quick(e->scratch.data, e->scratch.len);
+	uint32_t *slot;
+
 	if (e->kept_n == VERDICT_KEPT)
 		forget(e);
-	for (uint64_t at = quick;; at++) {
-		struct kept *k = &e->kept[at & (SLOTS - 1)];
-
-		if (k->key_len == 0 || (k->quick == quick && k->key_len == e->scratch.len &&
-					   memcmp(k->key, e->scratch.data, k->key_len) == 0))
-			return k;
+	if (2 * (e->kept_n + 1) > e->slots_n)
+		grow_slots(e);
+	slot = find_slot(e, quick, e->scratch.data, e->scratch.len);
+	*is_new = *slot == FREE;
+	if (*is_new) {
+		if (e->kept_n == e->kept_cap) {
+			e->kept_cap = e->kept_cap > 0 ? 2 * e->kept_cap : 32;
+			e->kept = mem_grow(e->kept, e->kept_cap, sizeof(*e->kept));
+		}
+		*slot = (uint32_t)e->kept_n;
+		e->kept[e->kept_n++] = (struct kept){.quick = quick,
+		    .key = mem_dup(e->scratch.data, e->scratch.len),
+		    .key_len = e->scratch.len};
 	}
+	return &e->kept[*slot];
 }
 
 /* 1: all are known; 0; <0. */
@@ -217,22 +259,16 @@ static int
 verified(struct verdict_engine *e, const struct verdict_question *q,
     const struct verify_result **result, struct err *err)
 {
-	bool tlsa = conclude_wants_tlsa(&q->dns);
+	bool tlsa = conclude_wants_tlsa(&q->dns), is_new;
 	struct kept *k;
-	uint64_t quick;
 	int rc;
 
 	make_key(e, q, tlsa);
-	quick = hash_quick(e->scratch.data, e->scratch.len);
-	k = find_kept(e, quick);
-	if (k->key_len == 0 || q->time_ms < k->result.from_ms || q->time_ms >= k->result.until_ms) {
-		if ((rc = verify(e, q, tlsa, k, err)) < 0)
+	k = find_kept(e, &is_new);
+	if (is_new || q->time_ms < k->result.from_ms || q->time_ms >= k->result.until_ms) {
+		if ((rc = verify(e, q, tlsa, k, err)) < 0) {
+			forget(e); /* there is no answer under that key */
 			return rc;
-		if (k->key_len == 0) {
-			k->key = mem_dup(e->scratch.data, e->scratch.len);
-			k->key_len = e->scratch.len;
-			k->quick = quick;
-			e->kept_n++;
 		}
 	}
 	*result = &k->result;

@@ -3,11 +3,13 @@
  * its second octet says what it does: 127.200.y.z the first of behaviours[], 127.201.y.z the
  *second, …; all others are good servers.
  *
- *	farm PORT [THREADS [LATE_MS]]
- *		"ready" on standard output; SIGTERM ends it and prints what it saw; before that,
- *with LATE_MS, a line "late ADDRESS MS" for each time that it came to what a client had said so
- *much later: the machine's doing, and not the client's farm --list		octet and name of
- *each behaviour, one a line
+ *	farm PORT [THREADS [LATE_MS [GROUPS]]]
+ *	farm --list		octet and name of each behaviour, one a line
+ *
+ * Says "ready"; SIGTERM ends it, and it prints what it saw, before that, with LATE_MS, a line
+ * "late ADDRESS MS" for each time that it came to what a client had said so much later: the
+ * machine's doing, and not the client's. SIGUSR1 is a roll-out: the good servers of a third octet,
+ * 0 at first, the next one (below GROUPS) each time, have a new leaf from then on: "renewed 0".
  *
  * Loopback only. One epoll and one listening socket a thread, handshakes by libssl.
  */
@@ -74,6 +76,7 @@ static const struct behaviour {
 #define BEHAVIOURS_N (sizeof(behaviours) / sizeof(behaviours[0]))
 
 static SSL_CTX *contexts[FARM_CONTEXT_N];
+static _Atomic(SSL_CTX *) renewed[256]; /* by third octet; NULL: as usual */
 static char big_ehlo[32768];
 static atomic_ulong accepted, handshakes, farewells;
 static unsigned late_ms; /* 0: not looked at */
@@ -81,6 +84,7 @@ static unsigned late_ms; /* 0: not looked at */
 struct connection {
 	int fd, epoll;
 	const struct behaviour *behaviour;
+	unsigned group; /* the third octet */
 	SSL *ssl;
 	bool finished;			/* the handshake */
 	enum then now;			/* THEN_TLS: the dialogue */
@@ -135,6 +139,14 @@ flood(struct connection *c)
 	return errno == EAGAIN;
 }
 
+static SSL_CTX *
+context_of(const struct connection *c)
+{
+	SSL_CTX *context = c->behaviour == &good ? renewed[c->group] : NULL;
+
+	return context != NULL ? context : contexts[c->behaviour->context];
+}
+
 /* False: the connection is to be closed. */
 static bool
 begin(struct connection *c, enum then then)
@@ -144,7 +156,7 @@ begin(struct connection *c, enum then then)
 	c->now = then;
 	switch (then) {
 	case THEN_TLS:
-		c->ssl = SSL_new(contexts[c->behaviour->context]);
+		c->ssl = SSL_new(context_of(c));
 		SSL_set_fd(c->ssl, c->fd);
 		SSL_set_accept_state(c->ssl);
 		return true;
@@ -323,6 +335,7 @@ take(int epoll, int fd, struct connection **drips)
 
 	getsockname(fd, (struct sockaddr *)&own, &len);
 	octet = ntohl(own.sin_addr.s_addr) >> 16 & 255;
+	c->group = ntohl(own.sin_addr.s_addr) >> 8 & 255;
 	accepted++;
 	c->fd = fd;
 	c->epoll = epoll;
@@ -415,11 +428,12 @@ main(int argc, char **argv)
 	struct rlimit limit;
 	pthread_t thread;
 	sigset_t end;
+	unsigned group = 0, groups = argc > 4 ? (unsigned)atoi(argv[4]) : 1;
 
 	if (argc == 2 && strcmp(argv[1], "--list") == 0)
 		return list();
-	if (argc < 2 || threads < 1 || threads > THREADS_MOST) {
-		fprintf(stderr, "usage: farm PORT [THREADS [LATE_MS]] | --list\n");
+	if (argc < 2 || threads < 1 || threads > THREADS_MOST || groups < 1) {
+		fprintf(stderr, "usage: farm PORT [THREADS [LATE_MS [GROUPS]]] | --list\n");
 		return 2;
 	}
 	late_ms = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
@@ -432,6 +446,7 @@ main(int argc, char **argv)
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	sigaddset(&end, SIGINT);
+	sigaddset(&end, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &end, NULL);
 	for (int i = 0; i < threads; i++)
 		listeners[i] = listen_on((uint16_t)atoi(argv[1]));
@@ -440,7 +455,11 @@ main(int argc, char **argv)
 			return 1;
 	puts("ready");
 	fflush(stdout);
-	sigwait(&end, &number);
+	while (sigwait(&end, &number) == 0 && number == SIGUSR1) {
+		renewed[group % groups] = farm_tls_renewed(); /* connections may have the old one */
+		printf("renewed %u\n", group++ % groups);
+		fflush(stdout);
+	}
 	printf("%lu accepted, %lu handshakes, %lu farewells\n", accepted, handshakes, farewells);
 	return 0;
 }

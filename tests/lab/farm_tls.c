@@ -136,3 +136,12 @@ farm_tls_create(SSL_CTX *contexts[FARM_CONTEXT_N])
 	SSL_CTX_set_max_proto_version(contexts[FARM_RENEGOTIATING], TLS1_2_VERSION);
 	SSL_CTX_clear_options(contexts[FARM_RENEGOTIATING], SSL_OP_NO_RENEGOTIATION);
 }
+
+SSL_CTX *
+farm_tls_renewed(void)
+{
+	struct pair authority = make("Farm CA renewed", NULL, EVP_EC_gen("P-256"), true);
+	struct pair leaf = make("mx.farm.test", &authority, EVP_EC_gen("P-256"), false);
+
+	return new_context(&leaf, &authority);
+}

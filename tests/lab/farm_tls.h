@@ -20,5 +20,7 @@ enum farm_context {
 
 /* Shared by all threads. Ends the program where OpenSSL cannot. */
 void farm_tls_create(SSL_CTX *contexts[FARM_CONTEXT_N]);
+/* A new leaf and its new authority, whatever SNI is sent. */
+SSL_CTX *farm_tls_renewed(void);
 
 #endif

@@ -127,6 +127,7 @@ resume_has(void *ctx, const struct series *series)
 	if (resume->since_ms == 0)
 		return false;
 	if (strcmp(resume->asked.host, series->host) != 0 ||
+	    strcmp(resume->asked.vantage, series->vantage) != 0 ||
 	    ip_compare(&resume->asked.address, &series->address) != 0)
 		load(resume, series);
 	for (size_t i = 0; i < resume->done_n; i++)

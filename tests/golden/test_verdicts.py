@@ -283,7 +283,8 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(len(only), 1)
         # The feed tells the same.
         feed = [json.loads(x) for x in self.mxdiff(
-            c, 'feed', '--nexthop', DOMAIN, '--class', 'trust-loss', '--type', 'change').splitlines()]
+            c, 'feed', '--nexthop', DOMAIN, '--class', 'trust-loss', '--type', 'change'
+        ).splitlines()]
         self.assertEqual([x['id'] for x in feed[:-1]],
                          [x['id'] for x in changes if 'trust-loss' in x['class']])
         self.assertEqual(feed[0]['verdict'], changes[0]['verdict'])

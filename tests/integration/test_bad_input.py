@@ -106,6 +106,18 @@ class BadInput(unittest.TestCase):
                 self.says(done, 2, option if option not in ('--trust-anchor', '--blocklist-file')
                           else value)
 
+    def test_numbers_at_their_bounds(self):
+        """What stands in limits.h is taken, one more is refused. The target is not dialled."""
+        for option, most in (('--port', 65535), ('--rate', 1000000), ('--threads', 64),
+                             ('--concurrency', 100000), ('--per-address-gap', 86400000),
+                             ('--timeout', 3600), ('--max-nexthop-per-address', 100000000)):
+            for value, status in ((most, 1), (most + 1, 2)):
+                with self.subTest(option=option, value=value):
+                    done = programs.run('mxcollect', 'run', option, value, 'mx.test@127.0.0.1',
+                                        '--store', self.lab.path('bounds'))
+                    self.assertEqual(done.status, status, done)
+                    self.assertIn('is not dialled' if status == 1 else option, done.err)
+
     def test_store_that_is_none(self):
         place = self.lab.path('not-a-store')
         os.makedirs(place, exist_ok=True)

@@ -16,6 +16,7 @@
 #include "collector/limits.h"
 #include "collector/probe/probe.h"
 #include "server.h"
+#include "store/base/clock.h"
 
 #define EHLO_TLS "> 250-mx\r\n250 STARTTLS\r\n"
 #define UP_TO_220 "> 220 mx ESMTP 4.96\r\n", "<", EHLO_TLS, "<", "> 220 go\r\n"
@@ -252,6 +253,45 @@ test_connection_refused(void **state)
 	assert_false(r.connected);
 	assert_int_equal(r.ms[MS_CONNECT], -1);
 	finish(&r);
+}
+
+/* The reply to QUIT is courtesy: it is waited for, but no longer than that, and not for ever while
+ * something comes. */
+static void
+test_farewell_limits(void **state)
+{
+	static const char *const silent[] = {"> 554 no\r\n", "<", "hold", NULL};
+	static const char *const talks[] = {"> 554 no\r\n", "<", "raw", "hold", NULL};
+	struct server s = {0};
+	struct result r;
+	int64_t began_ms = clock_monotonic_ms(), took_ms;
+
+	r = play(&s, silent, (struct how){.sni = SNI_NONE});
+	took_ms = clock_monotonic_ms() - began_ms;
+	assert_int_equal(r.e.outcome, OUTCOME_PERMANENT_REJECT);
+	assert_true(took_ms >= LIMIT_QUIT_WAIT_MS && took_ms < 3 * LIMIT_QUIT_WAIT_MS);
+	finish(&r);
+
+	/* A reply that does not end: at the limit of octets nobody waits for its end. */
+	s = (struct server){0};
+	for (unsigned i = 0; i <= LIMIT_QUIT_OCTETS; i++)
+		buf_append_byte(&s.raw, 'x');
+	began_ms = clock_monotonic_ms();
+	r = play(&s, talks, (struct how){.sni = SNI_NONE});
+	assert_int_equal(r.e.outcome, OUTCOME_PERMANENT_REJECT);
+	assert_true(clock_monotonic_ms() - began_ms < LIMIT_QUIT_WAIT_MS);
+	finish(&r);
+	buf_finish(&s.raw);
+
+	/* One octet less, and it might still come. */
+	s = (struct server){0};
+	for (unsigned i = 1; i < LIMIT_QUIT_OCTETS; i++)
+		buf_append_byte(&s.raw, 'x');
+	began_ms = clock_monotonic_ms();
+	r = play(&s, talks, (struct how){.sni = SNI_NONE});
+	assert_true(clock_monotonic_ms() - began_ms >= LIMIT_QUIT_WAIT_MS);
+	finish(&r);
+	buf_finish(&s.raw);
 }
 
 /* ---- TLS with a server that does it well ----------------------------------------------------- */
@@ -597,6 +637,7 @@ main(void)
 	    cmocka_unit_test(test_outcomes_before_tls),
 	    cmocka_unit_test(test_connection_refused),
 	    cmocka_unit_test(test_late_reader),
+	    cmocka_unit_test(test_farewell_limits),
 	    cmocka_unit_test(test_success),
 	    cmocka_unit_test(test_no_sni),
 	    cmocka_unit_test(test_legacy),

@@ -1,19 +1,25 @@
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 #include "differ/deliver/cursor.h"
+#include "differ/deliver/exec.h"
 #include "differ/deliver/outlet.h"
 #include "differ/deliver/tell.h"
 #include "store/base/clock.h"
 
 #define POLL_MS 200	      /* how long a commit may wait to be noticed */
+#define TRIES 5		      /* of a command, where nobody follows */
 #define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 
 struct feed_options {
 	const char *since, *cursor_file, *format, *type;
 	bool follow;
+	unsigned exec_tries; /* UINT_MAX: not given */
+	struct exec_rules exec;
 };
 
 struct follower {
@@ -22,6 +28,8 @@ struct follower {
 	enum tell_form form;
 	unsigned kinds; /* of enum tell_kind */
 	struct spool spool;
+	struct exec *exec; /* NULL: to standard output */
+	struct buf begun;  /* the name of a file beside the cursor's */
 	struct buf line;
 	uint64_t cursor, told; /* as of what was read, and of what was told */
 	int64_t told_ms;       /* when it was, monotonic; 0: never */
@@ -48,6 +56,14 @@ understand(struct follower *f)
 	const struct feed_options *o = &f->options;
 
 	f->form = TELL_JSON;
+	if (o->exec.command != NULL && (o->format != NULL && strcmp(o->format, "json") != 0))
+		return options_usage_error(
+		    "mxdiff", "--exec and --format %s: a command gets JSON", o->format);
+	if (o->exec.command != NULL && (o->exec.jobs < 1 || o->exec.jobs > EXEC_JOBS_MAX))
+		return options_usage_error(
+		    "mxdiff", "--exec-jobs %u: not 1 to %d", o->exec.jobs, EXEC_JOBS_MAX);
+	if (o->exec.command != NULL && o->exec.timeout_ms < 1)
+		return options_usage_error("mxdiff", "--exec-timeout: at least 1ms");
 	if (o->since != NULL && o->cursor_file != NULL)
 		return options_usage_error("mxdiff", "--since and --cursor-file: give one of them");
 	if (!understand_kinds(f, o->type))
@@ -77,19 +93,44 @@ find_cursor(struct follower *f)
 	return feed_cursor_at(f->query.view, since_ms, &f->cursor, &f->err) < 0 ? EXIT_TROUBLE : -1;
 }
 
+/* Returns -1 to go on. One that does not wait for more does not try for ever either. */
+static int
+prepare_exec(struct follower *f)
+{
+	struct exec_rules *rules = &f->options.exec;
+
+	if (rules->command == NULL)
+		return -1;
+	rules->tries = f->options.exec_tries;
+	if (rules->tries == UINT_MAX)
+		rules->tries = f->options.follow ? 0 : TRIES;
+	if (f->options.cursor_file != NULL) {
+		buf_printf(&f->begun, "%s.begun", f->options.cursor_file);
+		rules->begun = buf_text(&f->begun);
+	}
+	return exec_create(&f->exec, rules, f->cursor, &f->err) < 0 ? EXIT_TROUBLE : -1;
+}
+
 /* ---- a batch ----------------------------------------------------------------------------- */
 
 static int
 keep(void *ctx, const struct feed_event *event, struct err *err)
 {
 	struct follower *f = ctx;
+	char id[TELL_NAME_MAX], lane[TELL_NAME_MAX];
 	int rc;
 
 	if (!tell_takes(event, f->kinds))
 		return 0;
 	buf_clear(&f->line);
 	rc = tell_event(&f->line, &f->query, event, f->form, err);
-	return rc < 0 ? rc : spool_append(&f->spool, f->line.data, f->line.len, err);
+	if (rc < 0)
+		return rc;
+	if (f->exec != NULL) {
+		tell_names(event, id, lane);
+		exec_add(f->exec, id, lane, f->spool.len, f->line.len);
+	}
+	return spool_append(&f->spool, f->line.data, f->line.len, err);
 }
 
 /* Whether there is something to say: who follows need not hear of every commit. */
@@ -100,7 +141,21 @@ is_due(const struct follower *f)
 	       (f->cursor != f->told && clock_monotonic_ms() >= f->told_ms + CURSOR_EVERY_MS);
 }
 
-/* Events, then the cursor behind them; it is kept when a reader has them. */
+/* Events, then the cursor behind them; it is to be kept when a reader has them. */
+static int
+deliver_lines(struct follower *f)
+{
+	int rc;
+
+	buf_clear(&f->line);
+	if (f->form == TELL_JSON || !f->options.follow)
+		tell_cursor(&f->line, f->cursor, f->form);
+	if ((rc = spool_append(&f->spool, f->line.data, f->line.len, &f->err)) == 0 &&
+	    (rc = outlet_send(&f->spool, &f->err)) == 0 && f->options.cursor_file != NULL)
+		rc = outlet_drain(&f->err);
+	return rc;
+}
+
 static int
 deliver(struct follower *f)
 {
@@ -109,13 +164,11 @@ deliver(struct follower *f)
 
 	if (!is_due(f))
 		return 0;
-	buf_clear(&f->line);
-	if (f->form == TELL_JSON || !f->options.follow)
-		tell_cursor(&f->line, f->cursor, f->form);
-	if ((rc = spool_append(&f->spool, f->line.data, f->line.len, &f->err)) == 0 &&
-	    (rc = outlet_send(&f->spool, &f->err)) == 0 && file != NULL &&
-	    (rc = outlet_drain(&f->err)) == 0)
+	rc = f->exec != NULL ? exec_run(f->exec, &f->spool, &f->err) : deliver_lines(f);
+	if (rc == 0 && file != NULL)
 		rc = cursor_write(file, f->cursor, &f->err);
+	if (rc == 0 && f->exec != NULL)
+		rc = exec_forget(f->exec, f->cursor, &f->err);
 	spool_clear(&f->spool);
 	if (rc != 0)
 		return rc;
@@ -151,7 +204,11 @@ await(struct follower *f, uint64_t number)
 	while (rc == 0 && store_newest(f->query.store) == number) {
 		if (options_interrupted())
 			return OUTLET_INTERRUPTED;
-		if ((rc = outlet_sleep(POLL_MS)) == 0)
+		if (f->exec != NULL)
+			poll(NULL, 0, POLL_MS);
+		else
+			rc = outlet_sleep(POLL_MS);
+		if (rc == 0)
 			rc = deliver(f);
 	}
 	return rc;
@@ -195,7 +252,8 @@ finish(struct follower *f, int rc)
 int
 cmd_feed(int argc, char **argv)
 {
-	struct follower f = {.form = TELL_JSON};
+	struct follower f = {.form = TELL_JSON,
+	    .options = {.exec = {.jobs = 4, .timeout_ms = 60000}, .exec_tries = UINT_MAX}};
 	struct feed_options *o = &f.options;
 	const struct option_row rows[] = {
 	    {"since", 0, OPTION_TEXT, &o->since, "CURSOR|TIME",
@@ -207,6 +265,13 @@ cmd_feed(int argc, char **argv)
 	    {"format", 0, OPTION_TEXT, &o->format, "F", "json (the default) or text"},
 	    {"type", 0, OPTION_TEXT, &o->type, "T[,T]",
 		"only of type change (with what becomes of them), or window"},
+	    {"exec", 0, OPTION_TEXT, &o->exec.command, "CMD",
+		"run CMD by sh for each event, with the event on its standard input"},
+	    {"exec-jobs", 0, OPTION_UNSIGNED, &o->exec.jobs, "N", "at once at most (4)"},
+	    {"exec-tries", 0, OPTION_UNSIGNED, &o->exec_tries, "N",
+		"give up when CMD failed so often; 0: never (5; with --follow 0)"},
+	    {"exec-timeout", 0, OPTION_SPAN, &o->exec.timeout_ms, "SPAN",
+		"time for one run of CMD (60s)"},
 	    {"until", 0, OPTION_TIME, &f.query.until_ms, "TIME", "only what happened before"},
 	    {"between", 0, OPTION_TIMES, f.query.between_ms, "T1 T2",
 		"only what happened between them"},
@@ -221,9 +286,13 @@ cmd_feed(int argc, char **argv)
 		status = understand(&f);
 	if (status < 0)
 		status = find_cursor(&f);
+	if (status < 0)
+		status = prepare_exec(&f);
 	if (status < 0 || f.err.code != ERR_NONE)
 		status = finish(&f, status < 0 ? follow(&f) : f.err.code);
+	exec_destroy(f.exec);
 	spool_finish(&f.spool);
+	buf_finish(&f.begun);
 	buf_finish(&f.line);
 	query_close(&f.query);
 	return status;

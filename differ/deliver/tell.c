@@ -1,6 +1,7 @@
 #include "tell.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "differ/out/out_json.h"
 #include "differ/out/print.h"
@@ -71,6 +72,18 @@ tell_takes(const struct feed_event *event, unsigned kinds)
 {
 	return event->news != FEED_SAME &&
 	       (kinds & (event->window != NULL ? TELL_WINDOWS : TELL_CHANGES)) != 0;
+}
+
+void
+tell_names(const struct feed_event *e, char id[TELL_NAME_MAX], char lane[TELL_NAME_MAX])
+{
+	const char *end = e->news == FEED_RETRACTED ? " retracted" : "";
+
+	snprintf(id, TELL_NAME_MAX, "%s%s", e->window != NULL ? e->window->id : e->change->id, end);
+	if (e->window != NULL)
+		snprintf(lane, TELL_NAME_MAX, "group %s", e->window->group);
+	else
+		snprintf(lane, TELL_NAME_MAX, "series %u", (unsigned)e->change->series);
 }
 
 int

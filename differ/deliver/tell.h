@@ -17,6 +17,10 @@ enum tell_kind { TELL_CHANGES = 1 << 0, TELL_WINDOWS = 1 << 1 };
 /* Whether it is to be told to somebody who asked for these kinds. */
 bool tell_takes(const struct feed_event *event, unsigned kinds);
 
+#define TELL_NAME_MAX 64
+/* A name for it, and for what has to stay in order with it: its series, or its group. */
+void tell_names(const struct feed_event *event, char id[TELL_NAME_MAX], char lane[TELL_NAME_MAX]);
+
 /* Appends it, with its LF. 0 or <0. */
 int tell_event(struct buf *out, struct query *q, const struct feed_event *event,
     enum tell_form form, struct err *err);

@@ -15,6 +15,7 @@ static const struct command {
     {"log", cmd_log, "the history as changes, newest last"},
     {"windows", cmd_windows, "the roll-outs: the same change over many series"},
     {"feed", cmd_feed, "changes as they were found, from a cursor"},
+    {"metrics", cmd_metrics, "the present as metrics, for Prometheus"},
     {"fields", cmd_fields, "the table of fields, classes and severities"},
 };
 

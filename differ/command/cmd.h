@@ -12,6 +12,7 @@ int cmd_diff(int argc, char **argv); /* two certificates, or two moments (--betw
 int cmd_feed(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_windows(int argc, char **argv);
 

@@ -43,5 +43,5 @@ cursor_write(const char *path, uint64_t cursor, struct err *err)
 	char line[32];
 	int n = snprintf(line, sizeof(line), "%" PRIu64 "\n", cursor);
 
-	return place_replace(path, line, (size_t)n, 0666, err);
+	return place_replace(path, line, (size_t)n, 0, err);
 }

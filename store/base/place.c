@@ -152,8 +152,9 @@ place_replace(const char *path, const void *bytes, size_t len, unsigned mode, st
 	buf_printf(&name, "%s.new", path);
 	part = buf_text(&name);
 	unlink(part); /* of one that was killed */
-	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0 || write_all(fd, bytes, len) != 0)
+	fd = open(
+	    part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode != 0 ? mode : 0666);
+	if (fd < 0 || (mode != 0 && fchmod(fd, mode) != 0) || write_all(fd, bytes, len) != 0)
 		rc = err_system(err, errno, "%s: cannot be written", part);
 	if (fd >= 0)
 		close(fd);

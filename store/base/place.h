@@ -33,7 +33,8 @@ int place_new_open(struct place_new *file, const char *dir);
 int place_new_close(struct place_new *file, const char *name, int rc, struct err *err);
 
 /* Puts a file in the place of what `path` names, as a whole: written beside it (path.new), synced,
- * renamed, and the name synced. Who is killed meanwhile leaves the old one. mode: as of open(2). */
+ * renamed, and the name synced. Who is killed meanwhile leaves the old one. mode: exactly this;
+ * 0: 0666 & ~umask. */
 int place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err);
 
 #endif

@@ -23,6 +23,7 @@ SERVERS = {
     'postfix': ['postfix'],
     'opensmtpd': ['opensmtpd', 'libevent-2.1-7'],
     'unbound': ['unbound', 'libevent-2.1-7', 'libprotobuf-c1'],
+    'prometheus': ['prometheus'],  # for its promtool
 }
 PROGRAMS = {
     'exim': ['usr/sbin/exim4'],
@@ -31,6 +32,7 @@ PROGRAMS = {
                 'usr/lib/postfix/sbin/smtp', 'usr/sbin/postmap', 'usr/sbin/postfix',
                 'usr/sbin/posttls-finger'],
     'opensmtpd': ['usr/sbin/smtpd', 'usr/sbin/smtpctl'],
+    'prometheus': ['usr/bin/promtool'],
     'unbound': ['usr/sbin/unbound'],
 }
 # Which package of Debian 12 has a library: for those that `ldd` does not find.
@@ -73,6 +75,7 @@ class Package:
 
     def library_path(self):
         lib = self.path('usr/lib')
+        os.makedirs(lib, exist_ok=True)  # where there is a program alone
         triplets = sorted(d for d in os.listdir(lib) if d.endswith('-linux-gnu'))
         return ':'.join([*(os.path.join(lib, d) for d in triplets), os.path.join(lib, 'postfix')])
 

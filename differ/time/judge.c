@@ -204,10 +204,11 @@ has_roots(struct judge *j)
 	if (j->rules.verdict.roots != NULL || j->without_roots)
 		return !j->without_roots;
 	if (verdict_has_roots(j->engine, &err) < 0) {
-		fprintf(stderr,
-		    "mxdiff: %s: no roots, so no verdicts; install ca-certificates or give "
-		    "--roots\n",
-		    ROOTS_DEFAULT);
+		if (!j->rules.quiet)
+			fprintf(stderr,
+			    "mxdiff: %s: no roots, so no verdicts; install ca-certificates or give "
+			    "--roots\n",
+			    ROOTS_DEFAULT);
 		j->without_roots = true;
 	}
 	return !j->without_roots;

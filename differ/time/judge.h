@@ -18,6 +18,7 @@
 struct judge_rules {
 	struct verdict_rules verdict;
 	const char *nexthop; /* of series that tell of no recipient domain; NULL: not known */
+	bool quiet;	     /* not a word where the machine has no roots */
 };
 
 struct judge;
@@ -34,7 +35,7 @@ void judge_ask_for(struct judge *judge, const char *nexthop);
  * kept. Accepts a judge of NULL. */
 void judge_look_at(struct judge *judge, struct store_view *view);
 
-/* 1 and *verdict; 0: there is none (verdict.h), or no roots are to be had, which is said once on
+/* 1 and *verdict; 0: there is none (verdict.h), or the machine has no roots, which is said once on
  * standard error; <0. */
 int judge_sighting(struct judge *judge, const struct series *series, uint32_t evidence,
     int64_t time_ms, struct verdict *verdict, struct err *err);

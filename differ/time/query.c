@@ -165,6 +165,7 @@ understand(struct query *q)
 		return options_usage_error(PROGRAM, "--postfix %s: not 3.4 to 3.11", q->postfix);
 	if (q->nexthop != NULL && host_normalise(q->nexthop, q->nexthop_name, NULL) < 0)
 		return options_usage_error(PROGRAM, "--nexthop %s: no domain", q->nexthop);
+	q->judging.quiet = q->options.quiet;
 	q->judging.nexthop = q->nexthop != NULL ? q->nexthop_name : NULL;
 	if (q->clock_error_ms > CLOCK_ERROR_MAX_MS)
 		return options_usage_error(PROGRAM, "--clock-error: at most 366d");

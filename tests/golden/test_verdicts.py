@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Verdicts of a small corpus: what mxdiff makes of chains, DNS and MTA-STS as they were known at the
-time, under a CA of the test's own."""
+"""Verdicts of a small corpus: what mxdiff makes of chains, DNS and MTA-STS as they were known at
+the time, under a CA of the test's own."""
 import base64
 import datetime
 import hashlib

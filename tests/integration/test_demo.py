@@ -64,7 +64,8 @@ class DemoTest(unittest.TestCase):
     def test_it_is_plain_from_the_output(self):
         out = self.done.stdout
         for words in ('No SNI provided', 'id-ecPublicKey',
-                      'rsaEncryption', '127.0.0.31', 'alt2.bigmail.test', 'none'):
+                      'rsaEncryption', '127.0.0.31', 'alt2.bigmail.test', 'none', 'trust-loss',
+                      'breaks verify, secure at SNI none: Untrusted, certificate-not-trusted'):
             self.assertIn(words, out)
         self.assertRegex(out, r'\b4\b.{0,9}\b5\b')
         self.assertNotIn('\033', out)

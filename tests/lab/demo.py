@@ -127,13 +127,15 @@ def quiet(argv):
 
 def ask(folder, store):
     where = ['--store', relative(store)]
+    roots = ['--roots', relative(os.path.join(folder, 'ca', 'root.pem'))]
     say(bold('3. What do they show now?') + ' A row a series:')
-    run(command('mxdiff', 'show', *where))
+    run(command('mxdiff', 'show', *roots, *where))
     say()
-    say(bold('4. What changed,') + ' on which address, from what to what, between when and when?')
-    run(command('mxdiff', 'log', *where))
+    say(bold('4. What changed,') + ' on which address, from what to what, between when and when, '
+        'and whom does it break?')
+    run(command('mxdiff', 'log', *roots, *where))
     say(bold('5. How far has it come?') + ' The roll-out as a whole:')
-    run(command('mxdiff', 'windows', *where))
+    run(command('mxdiff', 'windows', *roots, *where))
     say(bold('6. The evidence,') + ' as files: one PEM a distinct chain, a manifest, checksums:')
     out = os.path.join(folder, 'export')
     run(command('mxstore', 'export', 'pem', '--at', 'now', '--out', relative(out), *where))
@@ -142,15 +144,17 @@ def ask(folder, store):
     say()
 
 
-def judge(store, places):
+def judge(store, ca, places):
     """The demo must show what it says that it shows."""
-    argv = command('mxdiff', 'windows', '--json', '--store', relative(store))
+    argv = command('mxdiff', 'windows', '--json', '--store', relative(store), '--roots',
+                   os.path.join(ca, 'root.pem'))
     done = subprocess.run(argv, cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False)
     windows = [json.loads(line) for line in done.stdout.splitlines() if line]
-    found = [(w['sni'], w['converted'], w['total']) for w in windows]
-    if found != [('none', len(places) - 1, len(places))]:
-        raise Trouble(f'expected one roll-out, of 4 of 5 without SNI, but windows says {found}')
+    found = [(w['sni'], w['converted'], w['total'], w['verdict']['lost']) for w in windows]
+    if found != [('none', len(places) - 1, len(places), ['verify', 'secure'])]:
+        raise Trouble('expected one roll-out, of 4 of 5 without SNI, that breaks verify and '
+                      f'secure, but windows says {found}')
 
 
 def main():
@@ -165,7 +169,7 @@ def main():
     try:
         with Lab() as lab:
             places = play(lab, folder)
-        judge(os.path.join(folder, 'store'), places)
+        judge(os.path.join(folder, 'store'), os.path.join(folder, 'ca'), places)
     except (LabError, PackageError, Trouble) as error:
         sys.exit(f'demo: {error}')
     except KeyboardInterrupt:

@@ -29,6 +29,7 @@
 #define LIMIT_DICTIONARY_READ (1u << 20)    /* octets of one that is read */
 #define LIMIT_WAIT_MS 1000		    /* a wait for another writer that is told */
 #define LIMIT_MAP (UINT64_C(1) << 40)	    /* octets of address space for the corpus: sparse */
+#define LIMIT_SOUND (UINT64_C(64) << 20)    /* octets of a file that is looked at for a question */
 #define LIMIT_READERS 512		    /* read transactions at once, all processes together */
 
 #endif

@@ -1,9 +1,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mxstore.h"
+#include "mxstore_work.h"
 #include "store/base/clock.h"
 #include "store/base/progress.h"
+#include "store/base/text.h"
 #include "store/exchange/export.h"
 
 struct arguments {
@@ -64,9 +65,81 @@ finish(int rc, const struct err *err, const struct export_counts *counts)
 }
 
 typedef int export_function(struct store_view *view, const struct export_filter *filter, FILE *out,
-    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
+    const struct export_hooks *hooks, struct export_counts *counts, struct err *err);
 
 /* Rows or lines on standard output. */
+struct lines {
+	struct options o;
+	struct work work;
+	export_function *export;
+	struct export_filter filter;
+	struct export_counts counts;
+};
+
+static void
+complain(void *ctx, const char *line)
+{
+	struct lines *x = ctx;
+	struct buf shown = {0};
+
+	progress_finish(&x->work.progress);
+	text_escape(&shown, line, strlen(line));
+	fprintf(stderr, "mxstore: %s\n", buf_text(&shown));
+	buf_finish(&shown);
+}
+
+static bool
+tick_lines(void *ctx, const struct export_counts *counts)
+{
+	struct lines *x = ctx;
+
+	return tick(&x->work, counts);
+}
+
+/* What was left out was named one by one, up to a limit. */
+static int
+finish_lines(struct lines *x, int rc, const struct err *err)
+{
+	struct buf dir = {0}, what = {0};
+	struct err left_out = {0};
+
+	if ((rc = finish(rc, err, &x->counts)) != EXIT_DONE || x->counts.damaged == 0)
+		return rc;
+	store_find_dir(x->o.store, &dir, NULL);
+	buf_printf(&what, "%llu records cannot be read and are left out",
+	    (unsigned long long)x->counts.damaged);
+	store_say_damaged(buf_text(&dir), buf_text(&what), &left_out);
+	options_trouble(MXSTORE, &left_out);
+	buf_finish(&dir);
+	buf_finish(&what);
+	return EXIT_MISSING;
+}
+
+static int
+run_lines(void *ctx)
+{
+	struct lines *x = ctx;
+	const struct export_hooks hooks = {tick_lines, complain, x};
+	struct store_view *view = NULL;
+	struct store *store;
+	struct err err = {0};
+	int rc;
+
+	if (mxstore_open(&x->o, STORE_READ, &store) != EXIT_DONE)
+		return EXIT_TROUBLE;
+	progress_init(&x->work.progress, x->o.quiet);
+	setvbuf(stdout, NULL, _IOFBF, 1 << 20);
+	rc = store_sound(store, &x->filter.series, &err);
+	if (rc == 0)
+		rc = store_view_open(store, &view, &err);
+	if (rc == 0)
+		rc = x->export(view, &x->filter, stdout, &hooks, &x->counts, &err);
+	progress_finish(&x->work.progress);
+	store_view_close(view);
+	store_close(store);
+	return finish_lines(x, rc, &err);
+}
+
 static int
 export_to_stdout(export_function *export, const char *command, const struct mxstore_usage *usage,
     int argc, char **argv)
@@ -79,32 +152,22 @@ export_to_stdout(export_function *export, const char *command, const struct mxst
 	    {"until", 0, OPTION_TIME, &a.to_ms, "TIME", "nothing at or after TIME"},
 	    {"sni", 0, OPTION_TEXT, &a.sni, "V[,V…]", "only these variants (and no DNS)"},
 	    {"vantage", 0, OPTION_TEXT, &a.vantage, "NAME", "only from there"}, {0}};
-	struct options o = {.program = MXSTORE, .command = command};
-	struct work work = {.unit = "written"};
-	struct export_counts counts = {0};
-	struct export_filter filter;
+	struct lines x = {.o = {.program = MXSTORE, .command = command},
+	    .work.unit = "written",
+	    .export = export};
 	char host[LIMIT_NAME + 1];
-	struct store_view *view;
-	struct store *store;
-	struct err err = {0};
 	int rc;
 
-	if (!mxstore_parse(&o, rows, usage, argc, argv, &rc))
+	if (!mxstore_parse(&x.o, rows, usage, argc, argv, &rc))
 		return rc;
-	filter.from_ms = a.from_ms;
-	filter.to_ms = a.to_ms;
-	if (filter_of(&a, &filter.series, host) != EXIT_DONE ||
-	    mxstore_open(&o, STORE_READ, &store) != EXIT_DONE)
+	if (a.from_ms >= a.to_ms)
+		return options_usage_error(
+		    MXSTORE, "%s: --since is not before --until: nothing lies between", command);
+	x.filter.from_ms = a.from_ms;
+	x.filter.to_ms = a.to_ms;
+	if (filter_of(&a, &x.filter.series, host) != EXIT_DONE)
 		return EXIT_TROUBLE;
-	progress_init(&work.progress, o.quiet);
-	setvbuf(stdout, NULL, _IOFBF, 1 << 20);
-	rc = store_view_open(store, &view, &err);
-	if (rc == 0)
-		rc = export(view, &filter, stdout, tick, &work, &counts, &err);
-	progress_finish(&work.progress);
-	store_view_close(view);
-	store_close(store);
-	return finish(rc, &err, &counts);
+	return mxstore_work_apart(&x.o, run_lines, &x);
 }
 
 int
@@ -139,6 +202,55 @@ default_dir(int64_t at_ms, char out[CLOCK_TEXT_MAX])
 	*p = '\0';
 }
 
+struct snapshot {
+	struct options o;
+	struct work work;
+	struct series_filter filter;
+	int64_t at_ms;
+	const char *out;
+	struct export_counts counts;
+};
+
+static void
+print_snapshot(const struct snapshot *x)
+{
+	if (x->counts.unreadable > 0)
+		fprintf(stderr,
+		    "mxstore: %llu chains have certificates that OpenSSL does not open; they are "
+		    "in files that end in .txt\n",
+		    (unsigned long long)x->counts.unreadable);
+	if (!x->o.quiet)
+		fprintf(stderr, "%s: %llu series, %llu chains\n", x->out,
+		    (unsigned long long)x->counts.series, (unsigned long long)x->counts.chains);
+}
+
+static int
+run_pem(void *ctx)
+{
+	struct snapshot *x = ctx;
+	struct store_view *view = NULL;
+	struct store *store;
+	struct err err = {0};
+	int rc;
+
+	if (mxstore_open(&x->o, STORE_READ, &store) != EXIT_DONE)
+		return EXIT_TROUBLE;
+	progress_init(&x->work.progress, x->o.quiet);
+	rc = store_sound(store, &x->filter, &err);
+	if (rc == 0)
+		rc = store_view_open(store, &view, &err);
+	if (rc == 0)
+		rc = export_pem(
+		    view, &x->filter, x->at_ms, x->out, tick, &x->work, &x->counts, &err);
+	progress_finish(&x->work.progress);
+	store_view_close(view);
+	store_close(store);
+	if (rc == 0)
+		print_snapshot(x);
+	rc = finish(rc, &err, &x->counts);
+	return rc == EXIT_DONE && x->counts.incomplete > 0 ? EXIT_MISSING : rc;
+}
+
 int
 mxstore_export_pem(int argc, char **argv)
 {
@@ -150,46 +262,27 @@ mxstore_export_pem(int argc, char **argv)
 	    {"address", 0, OPTION_TEXT, &a.address, "ADDRESS", "only there"},
 	    {"sni", 0, OPTION_TEXT, &a.sni, "V[,V…]", "only these variants"},
 	    {"vantage", 0, OPTION_TEXT, &a.vantage, "NAME", "only from there"}, {0}};
-	struct options o = {.program = MXSTORE, .command = "export pem"};
-	struct work work = {.unit = "read"};
-	struct export_counts counts = {0};
-	struct series_filter filter;
-	char host[LIMIT_NAME + 1], dir[CLOCK_TEXT_MAX];
-	struct store_view *view;
-	struct store *store;
-	struct err err = {0};
 	static const struct mxstore_usage usage = {"export pem --at TIME [OPTION…]",
 	    "What every series showed at TIME: manifest.tsv, one PEM a distinct chain,\n"
 	    "SHA256SUMS. Without --out into a directory named by the time."};
+	struct snapshot x = {
+	    .o = {.program = MXSTORE, .command = "export pem"}, .work.unit = "read"};
+	char host[LIMIT_NAME + 1], dir[CLOCK_TEXT_MAX];
 	int rc;
 
-	if (!mxstore_parse(&o, rows, &usage, argc, argv, &rc))
+	if (!mxstore_parse(&x.o, rows, &usage, argc, argv, &rc))
 		return rc;
 	if (a.at_ms == INT64_MIN || !observation_time_valid(a.at_ms))
 		return options_usage_error(MXSTORE, "export pem: needs --at TIME");
-	if (filter_of(&a, &filter, host) != EXIT_DONE ||
-	    mxstore_open(&o, STORE_READ, &store) != EXIT_DONE)
+	if (a.out != NULL && strcmp(a.out, "-") == 0)
+		return options_usage_error(MXSTORE,
+		    "export pem: --out -: many files do not fit into one stream; name a "
+		    "directory (./- is one of that name)");
+	if (filter_of(&a, &x.filter, host) != EXIT_DONE)
 		return EXIT_TROUBLE;
-	if (a.out == NULL) {
+	if (a.out == NULL)
 		default_dir(a.at_ms, dir);
-		a.out = dir;
-	}
-	progress_init(&work.progress, o.quiet);
-	rc = store_view_open(store, &view, &err);
-	if (rc == 0)
-		rc = export_pem(view, &filter, a.at_ms, a.out, tick, &work, &counts, &err);
-	progress_finish(&work.progress);
-	store_view_close(view);
-	store_close(store);
-	if (rc == 0 && counts.unreadable > 0)
-		fprintf(stderr,
-		    "mxstore: %llu chains have certificates that OpenSSL does not open; they are "
-		    "in "
-		    "files that end in .txt\n",
-		    (unsigned long long)counts.unreadable);
-	if (rc == 0 && !o.quiet)
-		fprintf(stderr, "%s: %llu series, %llu chains\n", a.out,
-		    (unsigned long long)counts.series, (unsigned long long)counts.chains);
-	rc = finish(rc, &err, &counts);
-	return rc == EXIT_DONE && counts.incomplete > 0 ? EXIT_MISSING : rc;
+	x.at_ms = a.at_ms;
+	x.out = a.out != NULL ? a.out : dir;
+	return mxstore_work_apart(&x.o, run_pem, &x);
 }

@@ -31,13 +31,9 @@ print_text(const struct maintain_merged *m)
 static int
 merge_one(struct merge *m, struct store *into, const char *dir)
 {
-	struct store *from;
 	struct err err = {0};
-	int rc = store_open(&from, dir, STORE_READ, &err);
+	int rc = maintain_merge_from(into, dir, &m->work.hooks, &m->merged, &err);
 
-	if (rc == 0)
-		rc = maintain_merge(into, from, &m->work.hooks, &m->merged, &err);
-	store_close(from);
 	return mxstore_work_status(&m->work, rc, &err);
 }
 

@@ -21,7 +21,6 @@
 
 #define CHECKSUM_LEN 8
 #define MAP_LEAST (UINT64_C(1) << 30)
-#define FORMAT_VERSION 2
 #define ROOM_LEAST (UINT64_C(16) << 20)
 
 static const char *const table_names[DB_TABLE_N] = {
@@ -203,19 +202,23 @@ read_u64le(const uint8_t *p)
 }
 
 /* Checks the checksum and strips it. */
+static inline bool
+holds(const MDB_val *key, const uint8_t *sealed, size_t sealed_len, struct db_bytes *out)
+{
+	size_t len = sealed_len - CHECKSUM_LEN;
+
+	if (sealed_len < CHECKSUM_LEN ||
+	    read_u64le(sealed + len) != hash_checksum(key->mv_data, key->mv_size, sealed, len))
+		return false;
+	*out = (struct db_bytes){sealed, len};
+	return true;
+}
+
 static int
 unseal(struct db_txn *txn, enum db_table table, const MDB_val *key, const MDB_val *value,
     struct db_bytes *out, struct err *err)
 {
-	size_t len = value->mv_size - CHECKSUM_LEN;
-
-	if (value->mv_size < CHECKSUM_LEN)
-		return damaged(txn, table, key, err);
-	if (read_u64le((const uint8_t *)value->mv_data + len) !=
-	    hash_checksum(key->mv_data, key->mv_size, value->mv_data, len))
-		return damaged(txn, table, key, err);
-	*out = (struct db_bytes){value->mv_data, len};
-	return 1;
+	return holds(key, value->mv_data, value->mv_size, out) ? 1 : damaged(txn, table, key, err);
 }
 
 static void
@@ -229,6 +232,14 @@ static MDB_val
 val_of(const struct key *key)
 {
 	return (MDB_val){key->len, (void *)(uintptr_t)key->bytes};
+}
+
+bool
+db_unseal(const struct key *key, const uint8_t *sealed, size_t len, struct db_bytes *value)
+{
+	MDB_val k = val_of(key);
+
+	return holds(&k, sealed, len, value);
 }
 
 /* ---- opening: the environment --------------------------------------------------------------- */
@@ -340,6 +351,13 @@ env_open(struct environment *e, const char *dir, bool write, struct err *err)
 
 static const uint8_t format_key[] = {'f', 'o', 'r', 'm', 'a', 't'};
 
+bool
+db_is_format(const struct key *key)
+{
+	return key->len == sizeof(format_key) &&
+	       memcmp(key->bytes, format_key, sizeof(format_key)) == 0;
+}
+
 static int
 check_format(struct db_txn *txn, struct err *err)
 {
@@ -366,11 +384,11 @@ check_format(struct db_txn *txn, struct err *err)
 		    "that one to `mxstore export jsonl` it, and `mxstore import jsonl` into a new "
 		    "directory",
 		    dir);
-	if (r.failed || version != FORMAT_VERSION)
+	if (r.failed || version != DB_FORMAT_VERSION)
 		return err_set(err, ERR_FORMAT,
 		    "%s: a corpus of format %u; this version of mx509 knows format %d: use a newer "
 		    "one",
-		    dir, (unsigned)version, FORMAT_VERSION);
+		    dir, (unsigned)version, DB_FORMAT_VERSION);
 	return 0;
 }
 
@@ -378,7 +396,7 @@ static int
 write_format(struct db_txn *txn, struct err *err)
 {
 	struct key key = {.len = sizeof(format_key)};
-	uint8_t version[4] = {FORMAT_VERSION, 0, 0, 0};
+	uint8_t version[4] = {DB_FORMAT_VERSION, 0, 0, 0};
 
 	memcpy(key.bytes, format_key, sizeof(format_key));
 	return db_put(txn, DB_META, &key, version, sizeof(version), DB_PUT, err);

@@ -106,6 +106,12 @@ int db_put(struct db_txn *txn, enum db_table table, const struct key *key, const
     size_t len, enum db_put how, struct err *err);
 int db_delete(struct db_txn *txn, enum db_table table, const struct key *key, struct err *err);
 
+/* A record that was read without LMDB: whether its checksum holds; strips it. */
+bool db_unseal(const struct key *key, const uint8_t *sealed, size_t len, struct db_bytes *value);
+/* Whether it is the one that tells the format, of which the version is a u32le. */
+#define DB_FORMAT_VERSION 2
+bool db_is_format(const struct key *key);
+
 /* Cursors end with db_cursor_close(), before their transaction does. Each move returns 1 and sets
  * key and value, or 0 where there is no more. */
 struct db_cursor *db_cursor_open(struct db_txn *txn, enum db_table table, struct err *err);

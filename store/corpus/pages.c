@@ -19,7 +19,9 @@
 #define MAGIC UINT32_C(0xBEEFC0DE)
 #define VERSION 1
 #define DEPTH_MAX 32
-#define FINDINGS_MAX 100 /* then it is clear enough */
+#define GIVEN_BACK (UINT64_C(1) << 17) /* pages that one transaction may have */
+#define PAGES_MAX (UINT64_C(1) << 35)  /* a bit each */
+#define FINDINGS_MAX 100	       /* then it is clear enough */
 
 enum { BRANCH = 0x01, LEAF = 0x02, OVERFLOW = 0x04 }; /* of a page */
 enum { BIG_DATA = 0x01, SUB_DATABASE = 0x02 };	      /* of a node */
@@ -68,8 +70,9 @@ struct walk {
 	const struct head *head;
 	uint8_t *used; /* a bit a page */
 	pages_finding *finding;
+	pages_record *record; /* NULL: the walk judges only */
 	void *ctx;
-	int faults;
+	int faults, rc; /* rc: what `record` ended the walk with */
 	/* Of the tree that is being walked. */
 	const char *name;
 	struct tree counted;
@@ -292,7 +295,43 @@ walk_sub_database(struct walk *w, const struct page *page, const struct node *no
 	name[node->key_len] = '\0';
 	walk_tree(w, name, &tree);
 	outer.faults = w->faults;
+	outer.rc = w->rc;
 	*w = outer;
+}
+
+/* The value of a record, which a long one has on pages of its own. */
+static void
+hand_on(struct walk *w, const struct node *node)
+{
+	uint8_t *big = NULL;
+	const uint8_t *value = node->data;
+
+	if (w->record == NULL || w->names || w->integers || w->rc != 0)
+		return;
+	if (node->flags == BIG_DATA) {
+		uint64_t at = u64_at(node->data);
+
+		if (at > w->head->last_page || node->data_len > w->head->last_page * w->page_octets)
+			return;
+		big = mem_alloc((size_t)node->data_len + HEADER);
+		value = read_at(w, big, (size_t)node->data_len + HEADER, at) ? big + HEADER : NULL;
+	}
+	if (value != NULL)
+		w->rc = w->record(w->ctx, w->name, node->key, node->key_len, value, node->data_len);
+	free(big);
+}
+
+/* What of a page in disorder is there: each record has a checksum of its own. */
+static void
+hand_on_some(struct walk *w, const struct page *page)
+{
+	struct node node;
+
+	if (w->record == NULL || page->flags != LEAF || w->names)
+		return;
+	for (unsigned i = 0; i < page->n; i++)
+		if (read_node(w, page, i, &node) && (node.flags & ~BIG_DATA) == 0)
+			hand_on(w, &node);
 }
 
 static void
@@ -309,8 +348,11 @@ walk_leaf(struct walk *w, const struct page *page)
 			    (unsigned long long)page->number);
 		else if (w->names)
 			walk_sub_database(w, page, &node);
-		else if (node.flags == BIG_DATA)
-			walk_big_data(w, page, &node);
+		else {
+			if (node.flags == BIG_DATA)
+				walk_big_data(w, page, &node);
+			hand_on(w, &node);
+		}
 	}
 }
 
@@ -352,9 +394,10 @@ walk_page(struct walk *w, uint64_t number, unsigned depth, const struct bounds *
 	page.data = mem_alloc(w->page_octets);
 	if (!read_page(w, &page, number))
 		;
-	else if (!in_order(w, &page, bounds))
+	else if (!in_order(w, &page, bounds)) {
 		fault(w, "page %llu: its records are not in order", (unsigned long long)number);
-	else if (page.flags == BRANCH)
+		hand_on_some(w, &page);
+	} else if (page.flags == BRANCH)
 		walk_branch(w, &page, depth, bounds);
 	else if (w->deepest != 0 && w->deepest != depth)
 		fault(w, "page %llu: a leaf at another depth than others",
@@ -532,9 +575,12 @@ walk_state(struct walk *w)
 {
 	struct stat st;
 
-	if (fstat(w->fd, &st) == 0 && (uint64_t)st.st_size / w->page_octets <= w->head->last_page) {
-		fault(w, "the file ends before its last page");
-		return;
+	/* LMDB does not write pages that a transaction took at the end and gave back. */
+	if (fstat(w->fd, &st) == 0 &&
+	    (uint64_t)st.st_size / w->page_octets + GIVEN_BACK <= w->head->last_page) {
+		fault(w, "the file ends long before its last page");
+		if (w->record == NULL)
+			return;
 	}
 	look_at_other_head(w);
 	w->used = mem_zero(w->head->last_page / 8 + 1, 1);
@@ -547,26 +593,34 @@ walk_state(struct walk *w)
 	free(w->used);
 }
 
+static int
+open_file(struct walk *w, const char *dir, struct err *err)
+{
+	struct buf path = {0};
+	int rc = 0;
+
+	buf_printf(&path, "%s/data.mdb", dir);
+	w->fd = -1;
+	if (sizeof(size_t) != 8)
+		rc = err_set(err, ERR_FORMAT, "%s: not on a machine of this kind", dir);
+	else if ((w->fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC)) < 0)
+		rc = err_system(err, errno, "%s: cannot be read", buf_text(&path));
+	buf_finish(&path);
+	return rc;
+}
+
 int
 pages_check(const char *dir, unsigned page_octets, uint64_t number, pages_finding *finding,
     void *ctx, struct err *err)
 {
 	struct walk w = {
 	    .page_octets = page_octets, .finding = finding, .ctx = ctx, .name = "head"};
-	struct buf path = {0};
 	struct head head;
-	int rc = 0;
+	int rc = open_file(&w, dir, err);
 
-	if (sizeof(size_t) != 8)
-		return err_set(err, ERR_FORMAT, "%s: not on a machine of this kind", dir);
-	buf_printf(&path, "%s/data.mdb", dir);
-	w.fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
-	if (w.fd < 0)
-		rc = err_system(err, errno, "%s: cannot be read", buf_text(&path));
-	else if (!read_head(&w, number % 2, &head) || head.number != number)
+	if (rc == 0 && (!read_head(&w, number % 2, &head) || head.number != number))
 		rc = err_set(
-		    err, ERR_NOT_FOUND, "%s: writers are faster than the check", buf_text(&path));
-	buf_finish(&path);
+		    err, ERR_NOT_FOUND, "%s/data.mdb: writers are faster than the check", dir);
 	w.head = &head;
 	if (rc == 0 && !is_head(&head, page_octets))
 		fault(&w, "it is none");
@@ -575,4 +629,81 @@ pages_check(const char *dir, unsigned page_octets, uint64_t number, pages_findin
 	if (w.fd >= 0)
 		close(w.fd);
 	return rc != 0 ? rc : w.faults;
+}
+
+/* ---- what is left --------------------------------------------------------------------------- */
+
+/* The newest one whose tree of names begins with a page that can be read. */
+static bool
+find_head(struct walk *w, struct head *head)
+{
+	struct head found[2];
+	bool good[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct walk quiet = *w;
+		struct page page = {.data = mem_alloc(w->page_octets)};
+
+		quiet.faults = FINDINGS_MAX;
+		quiet.head = &found[i];
+		good[i] = read_head(w, i, &found[i]) && is_head(&found[i], w->page_octets) &&
+			  found[i].last_page < PAGES_MAX &&
+			  read_page(&quiet, &page, found[i].tree[1].root);
+		free(page.data);
+	}
+	if (!good[0] && !good[1])
+		return false;
+	if (!good[0] || !good[1])
+		fault(w, "one of the two is damaged: what was committed last may be missing");
+	*head = !good[0] || (good[1] && found[1].number > found[0].number) ? found[1] : found[0];
+	return true;
+}
+
+static void
+no_finding(void *ctx, const char *line)
+{
+}
+
+bool
+pages_cut_short(const char *dir)
+{
+	struct walk w = {
+	    .page_octets = (unsigned)sysconf(_SC_PAGESIZE), .finding = no_finding, .name = "head"};
+	struct head head, newest = {0};
+	struct stat st;
+
+	if (open_file(&w, dir, NULL) != 0)
+		return false;
+	for (unsigned i = 0; i < 2; i++)
+		if (read_head(&w, i, &head) && is_head(&head, w.page_octets) &&
+		    head.number >= newest.number)
+			newest = head;
+	w.head = &newest;
+	if (newest.magic == MAGIC && fstat(w.fd, &st) == 0 &&
+	    (uint64_t)st.st_size / w.page_octets <= newest.last_page)
+		walk_state(&w);
+	close(w.fd);
+	return w.faults > 0;
+}
+
+int
+pages_salvage(
+    const char *dir, pages_record *record, pages_finding *finding, void *ctx, struct err *err)
+{
+	struct walk w = {.page_octets = (unsigned)sysconf(_SC_PAGESIZE),
+	    .finding = finding,
+	    .record = record,
+	    .ctx = ctx,
+	    .name = "head"};
+	struct head head;
+	int rc = open_file(&w, dir, err);
+
+	if (rc == 0 && !find_head(&w, &head))
+		rc = err_set(err, ERR_DAMAGED, "%s: damaged: nothing of it can be read", dir);
+	w.head = &head;
+	if (rc == 0)
+		walk_state(&w);
+	if (w.fd >= 0)
+		close(w.fd);
+	return rc != 0 ? rc : w.rc != 0 ? w.rc : w.faults;
 }

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages.h"
 #include "sound.h"
+#include "store/base/limits.h"
 #include "store/base/mem.h"
 #include "store_view.h"
 
@@ -39,9 +41,12 @@ store_open(struct store **out, const char *dir, enum store_mode mode, struct err
 {
 	struct store *store;
 	struct db *db;
-	int rc = db_open(&db, dir, mode != STORE_READ, err);
+	int rc = 0;
 
 	*out = NULL;
+	if (pages_cut_short(dir))
+		return db_say_damaged(dir, "data.mdb was cut short", err);
+	rc = db_open(&db, dir, mode != STORE_READ, err);
 	if (rc == 0 && mode == STORE_WRITE)
 		rc = sound_check(db, false, err);
 	if (rc != 0) {
@@ -55,6 +60,18 @@ store_open(struct store **out, const char *dir, enum store_mode mode, struct err
 	store->codec = certificate_codec_create();
 	*out = store;
 	return 0;
+}
+
+int
+store_sound(struct store *store, const struct series_filter *filter, struct err *err)
+{
+	bool narrow = filter->under != NULL || filter->host != NULL || filter->address.family != 0;
+	struct db_figures figures;
+	int rc = db_figures(store->db, &figures, err);
+
+	if (rc != 0 || (narrow && figures.used_octets > LIMIT_SOUND))
+		return rc;
+	return sound_check(store->db, false, err);
 }
 
 void

@@ -54,6 +54,13 @@ int store_say_damaged(const char *dir, const char *what, struct err *err);
  * $XDG_DATA_HOME/mx509, else $HOME/.local/share/mx509. ERR_INPUT if none of them is set. */
 int store_find_dir(const char *option, struct buf *dir, struct err *err);
 
+/* Before a reading that must not leave anything out: whether the pages are sound (sound.h): 0 or
+ * ERR_DAMAGED. Where the filter asks for a name or an address only, of a large corpus (more than
+ * LIMIT_SOUND octets) that is left to LMDB and the checksums: an answer about one host must not
+ * cost the reading of all. */
+struct series_filter;
+int store_sound(struct store *store, const struct series_filter *filter, struct err *err);
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 /* Waits for the turn. A batch carries its first trouble with the store: after it, further calls

@@ -20,20 +20,28 @@ struct export_counts {
 	uint64_t unknown;    /* certificates that are known by name only */
 	uint64_t unreadable; /* pem: chains with a certificate that OpenSSL does not open */
 	uint64_t incomplete; /* pem: series whose chain cannot be written for that reason */
+	uint64_t damaged;    /* lines: records that cannot be read, and are left out */
 };
 
 /* Called now and then; true ends the work with ERR_INPUT "interrupted". */
 typedef bool export_tick(void *ctx, const struct export_counts *counts);
 
-/* In the order of CONTRACT; of equal times by the bytes of their lines. DNS follows the probes of
- * its host. A certificate stands before its first use; where all is exported, those that nothing
- * uses stand at the end, in the order of their names. */
+struct export_hooks {
+	export_tick *tick; /* NULL: none */
+	/* A record that cannot be read and is left out, for a person. NULL: one ends the export. */
+	void (*complain)(void *ctx, const char *line);
+	void *ctx;
+};
+
+/* hooks may be NULL. In the order of CONTRACT; of equal times by the bytes of their lines. DNS
+ * follows the probes of its host. A certificate stands before its first use; where all is exported,
+ * those that nothing uses stand at the end, in the order of their names. */
 int export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
-    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
+    const struct export_hooks *hooks, struct export_counts *counts, struct err *err);
 
 /* The same observations in the same order as rows of CSV (csv.h), with a heading. */
 int export_csv(struct store_view *view, const struct export_filter *filter, FILE *out,
-    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err);
+    const struct export_hooks *hooks, struct export_counts *counts, struct err *err);
 
 /*
  * What every series showed at at_ms, into directory `dir`, which must be new, empty, or hold an

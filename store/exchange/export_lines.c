@@ -20,6 +20,7 @@ struct exporter {
 	struct store_view *view;
 	FILE *out;
 	bool csv;
+	const struct export_hooks *hooks;
 	struct export_counts *counts;
 	struct buf der, text;
 	struct buf written; /* a bit for each certificate's number: it was written, or is unknown */
@@ -33,6 +34,27 @@ put(struct exporter *x, const struct buf *text, struct err *err)
 	if (fwrite(text->data, 1, text->len, x->out) == text->len)
 		return 0;
 	return err_system(err, errno != 0 ? errno : EIO, "the export cannot be written");
+}
+
+#define NAMED 20 /* records that cannot be read */
+
+/* Whether what cannot be read is left out: it is named then. */
+static bool
+passes(struct exporter *x, int rc, const struct err *why)
+{
+	if ((rc != ERR_DAMAGED && rc != ERR_NOT_FOUND && rc != ERR_FORMAT) ||
+	    x->hooks->complain == NULL)
+		return false;
+	if (x->counts->damaged++ < NAMED)
+		x->hooks->complain(x->hooks->ctx, why->text);
+	return true;
+}
+
+/* 0, or what ends the export. */
+static int
+pass(struct exporter *x, int rc, const struct err *why, struct err *err)
+{
+	return rc >= 0 || passes(x, rc, why) ? 0 : err_set(err, rc, "%s", why->text);
 }
 
 /* Whether it is the first time that this is asked. */
@@ -63,8 +85,8 @@ put_certificate(struct exporter *x, const struct hash *name, struct err *err)
 	int rc;
 
 	key_hash(&key, name);
-	if ((rc = store_number(x->view->txn, DB_CERT_ID, &key, &number, err)) < 0)
-		return rc;
+	if ((rc = store_number(x->view->txn, DB_CERT_ID, &key, &number, &why)) < 0)
+		return pass(x, rc, &why, err);
 	if (rc == 0 || !is_first(x, number))
 		return 0;
 	rc = store_certificate(x->view, name, &x->der, &why);
@@ -73,7 +95,7 @@ put_certificate(struct exporter *x, const struct hash *name, struct err *err)
 		return 0;
 	}
 	if (rc != 0)
-		return err_set(err, rc, "%s", why.text);
+		return pass(x, rc, &why, err);
 	buf_clear(&x->text);
 	json_certificate(&x->text, name, x->der.data, x->der.len);
 	x->counts->certificates++;
@@ -154,32 +176,54 @@ next_line(struct exporter *x)
 	return &x->lines[x->line_n++];
 }
 
+/* What a sighting showed, in a new line. */
 static int
 add_line(struct exporter *x, const struct series *series, const struct sighting *s, struct err *err)
 {
 	struct line *line = next_line(x);
 	struct observation *o = &line->observation;
+	struct err why = {0};
 	int rc;
 
 	if (series->kind == SERIES_DNS) {
-		if ((rc = store_dns_answer(x->view, s->evidence, &line->answer, err)) != 0)
-			return rc;
+		rc = store_dns_answer(x->view, s->evidence, &line->answer, &why);
 		line->answer.time_ms = s->time_ms;
 		line->answer.ttl_s = s->ttl_s;
-		x->counts->dns_answers++;
-		return 0;
+		x->counts->dns_answers += rc == 0;
+	} else {
+		rc = store_evidence(x->view, s->evidence, &o->evidence, &why);
+		o->time_ms = s->time_ms;
+		memcpy(o->ms, s->ms, sizeof(o->ms));
+		x->counts->observations += rc == 0;
 	}
-	if ((rc = store_evidence(x->view, s->evidence, &o->evidence, err)) != 0)
-		return rc;
-	o->time_ms = s->time_ms;
-	memcpy(o->ms, s->ms, sizeof(o->ms));
-	x->counts->observations++;
-	return 0;
+	if (rc == 0)
+		return 0;
+	finish_line(line);
+	x->line_n--;
+	return pass(x, rc, &why, err);
+}
+
+/* After damage the timeline stands behind it, or (the same trouble again) does not come on. */
+static int
+next_sighting(struct exporter *x, struct timeline *t, struct sighting *s, struct err *err)
+{
+	struct err last = {0}, why;
+	int rc;
+
+	for (;; last = why) {
+		why = (struct err){0};
+		if ((rc = timeline_next(t, s, &why)) >= 0)
+			return rc;
+		if (strcmp(why.text, last.text) == 0)
+			return 0;
+		if (!passes(x, rc, &why))
+			return err_set(err, rc, "%s", why.text);
+	}
 }
 
 static int
 export_series(struct exporter *x, const struct export_filter *filter, uint32_t number,
-    const struct series *series, export_tick *tick, void *ctx, struct err *err)
+    const struct series *series, struct err *err)
 {
 	int64_t time_ms = INT64_MIN;
 	struct timeline t;
@@ -189,12 +233,12 @@ export_series(struct exporter *x, const struct export_filter *filter, uint32_t n
 
 	if (rc != 0)
 		return rc;
-	while (rc == 0 && (rc = timeline_next(&t, &s, err)) > 0) {
+	while (rc == 0 && (rc = next_sighting(x, &t, &s, err)) > 0) {
 		rc = s.time_ms != time_ms ? flush(x, series, err) : 0;
 		time_ms = s.time_ms;
 		if (rc == 0)
 			rc = add_line(x, series, &s, err);
-		if (rc == 0 && tick != NULL && tick(ctx, x->counts))
+		if (rc == 0 && x->hooks->tick != NULL && x->hooks->tick(x->hooks->ctx, x->counts))
 			rc = err_set(err, ERR_INPUT, "interrupted: the export is not complete");
 	}
 	timeline_finish(&t);
@@ -209,22 +253,26 @@ put_unnamed(struct exporter *x, struct err *err)
 	uint64_t unknown = x->counts->unknown;
 	struct db_bytes key, value;
 	struct hash name;
-	int rc;
+	int rc = 0;
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
-	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
-	while (rc > 0) {
-		if (key.len != HASH_LEN)
-			rc = err_set(err, ERR_DAMAGED,
+	for (enum db_move move = DB_FIRST; rc == 0; move = DB_NEXT) {
+		struct err why = {0};
+		int found = db_cursor_move(cursor, move, &key, &value, &why);
+
+		if (found == 0)
+			break;
+		if (found > 0 && key.len != HASH_LEN)
+			found = err_set(&why, ERR_DAMAGED,
 			    "%s: damaged: sub-database cert_id: a key that is no hash",
 			    store_dir(x->view->store));
-		else
-			memcpy(name.bytes, key.p, HASH_LEN);
-		if (rc > 0)
-			rc = put_certificate(x, &name, err);
-		if (rc == 0)
-			rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err);
+		if (found < 0) {
+			rc = pass(x, found, &why, err);
+			continue;
+		}
+		memcpy(name.bytes, key.p, HASH_LEN);
+		rc = put_certificate(x, &name, err);
 	}
 	/* One that nobody names and nobody has brought is missed by nobody. */
 	x->counts->unknown = unknown;
@@ -256,8 +304,7 @@ finish(struct exporter *x)
 }
 
 static int
-export_all(struct exporter *x, const struct export_filter *filter, export_tick *tick, void *ctx,
-    struct err *err)
+export_all(struct exporter *x, const struct export_filter *filter, struct err *err)
 {
 	struct series_walk *walk;
 	struct series series;
@@ -265,23 +312,35 @@ export_all(struct exporter *x, const struct export_filter *filter, export_tick *
 	int rc = series_walk_open(&walk, x->view, &filter->series, err);
 
 	memset(x->counts, 0, sizeof(*x->counts));
-	while (rc == 0 && (rc = series_walk_next(walk, &number, &series, err)) > 0) {
+	while (rc == 0) {
+		struct err why = {0};
+		int found = series_walk_next(walk, &number, &series, &why);
+
+		if (found == 0)
+			break;
+		if (found < 0) {
+			rc = pass(x, found, &why, err);
+			continue;
+		}
 		x->counts->series++;
-		rc = export_series(x, filter, number, &series, tick, ctx, err);
+		rc = export_series(x, filter, number, &series, err);
 	}
 	series_walk_close(walk);
 	return rc;
 }
 
+static const struct export_hooks no_hooks;
+
 int
 export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *out,
-    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
+    const struct export_hooks *hooks, struct export_counts *counts, struct err *err)
 {
-	struct exporter x = {.view = view, .out = out, .counts = counts};
+	struct exporter x = {
+	    .view = view, .out = out, .hooks = hooks != NULL ? hooks : &no_hooks, .counts = counts};
 	int rc;
 
 	errno = 0;
-	rc = export_all(&x, filter, tick, ctx, err);
+	rc = export_all(&x, filter, err);
 	if (rc == 0 && is_all(filter))
 		rc = put_unnamed(&x, err);
 	if (rc == 0 && fflush(out) != 0)
@@ -292,9 +351,13 @@ export_jsonl(struct store_view *view, const struct export_filter *filter, FILE *
 
 int
 export_csv(struct store_view *view, const struct export_filter *filter, FILE *out,
-    export_tick *tick, void *ctx, struct export_counts *counts, struct err *err)
+    const struct export_hooks *hooks, struct export_counts *counts, struct err *err)
 {
-	struct exporter x = {.view = view, .out = out, .csv = true, .counts = counts};
+	struct exporter x = {.view = view,
+	    .out = out,
+	    .hooks = hooks != NULL ? hooks : &no_hooks,
+	    .csv = true,
+	    .counts = counts};
 	struct export_filter probes = *filter;
 	int rc;
 
@@ -303,7 +366,7 @@ export_csv(struct store_view *view, const struct export_filter *filter, FILE *ou
 	csv_heading(&x.text);
 	rc = put(&x, &x.text, err);
 	if (rc == 0)
-		rc = export_all(&x, &probes, tick, ctx, err);
+		rc = export_all(&x, &probes, err);
 	if (rc == 0 && fflush(out) != 0)
 		rc = err_system(err, errno, "the export cannot be written");
 	finish(&x);

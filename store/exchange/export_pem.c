@@ -11,6 +11,7 @@
 #include "store/base/base64.h"
 #include "store/base/clock.h"
 #include "store/base/mem.h"
+#include "store/base/place.h"
 #include "store/base/text.h"
 #include "store/corpus/store_view.h"
 #include "store/corpus/timeline.h"
@@ -170,8 +171,8 @@ prepare_dir(struct snapshot *x, struct err *err)
 	struct buf path = {0};
 	int rc;
 
-	if (mkdir(x->dir, 0777) != 0 && errno != EEXIST)
-		return err_system(err, errno, "%s: cannot be made", x->dir);
+	if ((rc = place_make(x->dir, err)) != 0)
+		return rc;
 	if ((rc = look_through(x, false, err)) != 0)
 		return rc;
 	/* Until the new sums stand, there are none: an export that was cut short must not pass. */

@@ -38,6 +38,13 @@ struct maintain_merged {
 int maintain_merge(struct store *into, struct store *from, const struct maintain_hooks *hooks,
     struct maintain_merged *merged, struct err *err);
 
+/* The same of the corpus in a directory. Where its pages are damaged, or its file was cut, what can
+ * be read goes into a corpus in into's directory that is made for it, of the same size at most, and
+ * is merged from there; each fault of the pages is named and counted as damaged. ERR_DAMAGED where
+ * nothing can be read. */
+int maintain_merge_from(struct store *into, const char *dir, const struct maintain_hooks *hooks,
+    struct maintain_merged *merged, struct err *err);
+
 /* ---- copies ------------------------------------------------------------------------------ */
 
 struct maintain_copied {

@@ -105,8 +105,55 @@ merge_unnamed(struct merge *m, struct err *err)
 	int rc = numbers_read(from->txn, &numbers, err);
 
 	for (uint32_t number = 0; rc == 0 && number < numbers.series; number++)
-		if (!bits_has(&m->seen, number) && store_series(from, number, &series, NULL) == 0)
+		if (!bits_has(&m->seen, number) && store_series(from, number, &series, NULL) == 0 &&
+		    bits_add(&m->seen, number))
 			rc = merge_series(m, number, &series, err);
+	return rc;
+}
+
+/* Observations of which nobody knows what they are of: counts them by series, or names these. */
+static int
+look_for_orphans(struct merge *m, bool tell, uint64_t *n, struct err *err)
+{
+	struct transfer *t = &m->transfer;
+	struct db_cursor *cursor = db_cursor_open(t->from->txn, DB_DAY_LAST, err);
+	struct db_bytes key, value;
+	struct buf line = {0};
+	int rc;
+
+	if (cursor == NULL)
+		return ERR_SYSTEM;
+	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, NULL);
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, NULL)) {
+		struct reader r = reader_of(key.p, key.len);
+		uint32_t number = reader_u32be(&r);
+
+		if (r.failed || bits_has(&m->seen, number))
+			continue;
+		++*n;
+		if (!tell)
+			continue;
+		buf_clear(&line);
+		buf_printf(&line,
+		    "%s: damaged: series %u cannot be read: its observations are lost",
+		    store_dir(t->from->store), (unsigned)number);
+		transfer_lose(t, buf_text(&line));
+	}
+	db_cursor_close(cursor);
+	buf_finish(&line);
+	return 0; /* what cannot be read was met before */
+}
+
+static int
+merge_rest(struct merge *m, bool damaged, struct err *err)
+{
+	uint64_t orphans = 0;
+	int rc = look_for_orphans(m, false, &orphans, err);
+
+	if (rc == 0 && (orphans > 0 || damaged))
+		rc = merge_unnamed(m, err);
+	if (rc == 0 && orphans > 0)
+		rc = look_for_orphans(m, true, &orphans, err);
 	return rc;
 }
 
@@ -126,8 +173,8 @@ maintain_merge(struct store *into, struct store *from, const struct maintain_hoo
 		rc = merge_certificates(&m, err);
 	if (rc == 0)
 		rc = merge_by_name(&m, err);
-	if (rc == 0 && merged->damaged > damaged)
-		rc = merge_unnamed(&m, err);
+	if (rc == 0)
+		rc = merge_rest(&m, merged->damaged > damaged, err);
 	bits_finish(&m.seen);
 	return transfer_finish(&m.transfer, rc, err);
 }

@@ -50,17 +50,34 @@ commit(struct transfer *t, struct err *err)
 	return rc;
 }
 
+static void
+sum_up(struct transfer *t, const char *what, uint64_t n)
+{
+	struct buf line = {0};
+
+	buf_printf(
+	    &line, "%s: damaged: %llu %s", store_dir(t->from->store), (unsigned long long)n, what);
+	t->hooks->say(t->hooks->ctx, buf_text(&line));
+	buf_finish(&line);
+}
+
 int
 transfer_finish(struct transfer *t, int rc, struct err *err)
 {
 	struct err late = {0};
 	int rc_commit = commit(t, &late);
 
+	if (t->passed > TRANSFER_NAMED)
+		sum_up(t, "records more cannot be read", t->passed - TRANSFER_NAMED);
+	if (t->lost_sightings > 0)
+		sum_up(
+		    t, "observations show what cannot be read: they are lost", t->lost_sightings);
 	if (rc_commit != 0 && rc >= 0)
 		rc = err_set(err, rc_commit, "%s", late.text);
 	store_batch_abort(&t->batch);
 	store_view_close(t->from);
 	evidence_finish(&t->evidence);
+	bits_finish(&t->lost);
 	*t = (struct transfer){0};
 	return rc;
 }
@@ -78,13 +95,20 @@ begin(struct transfer *t, struct err *err)
 	return t->batch != NULL ? 0 : store_batch_begin(t->into, &t->batch, err);
 }
 
+void
+transfer_lose(struct transfer *t, const char *what)
+{
+	t->sum->damaged++;
+	if (t->passed++ < TRANSFER_NAMED)
+		t->hooks->say(t->hooks->ctx, what);
+}
+
 bool
 transfer_passes(struct transfer *t, int rc, struct err *why)
 {
 	if (rc != ERR_DAMAGED && rc != ERR_NOT_FOUND && rc != ERR_FORMAT)
 		return false;
-	t->hooks->say(t->hooks->ctx, why->text);
-	t->sum->damaged++;
+	transfer_lose(t, why->text);
 	if (t->most == 0)
 		return false;
 	t->most--;
@@ -161,6 +185,18 @@ add_answer(struct transfer *t, const struct series *series, const struct sightin
 	return rc;
 }
 
+/* Evidence that is lost is named once, and many may have shown it. */
+static int
+lose_sighting(struct transfer *t, uint32_t evidence, int rc, const struct err *why, struct err *err)
+{
+	if (rc != ERR_DAMAGED && rc != ERR_NOT_FOUND && rc != ERR_FORMAT)
+		return err_set(err, rc, "%s", why->text);
+	if (bits_add(&t->lost, evidence))
+		transfer_lose(t, why->text);
+	t->lost_sightings++;
+	return 0;
+}
+
 int
 transfer_sighting(struct transfer *t, const struct series *series, const struct sighting *s,
     bool *fresh, struct err *err)
@@ -180,6 +216,6 @@ transfer_sighting(struct transfer *t, const struct series *series, const struct 
 		rc = add_probe(t, series, s, err);
 	}
 	if (rc < 0 && why.code != ERR_NONE)
-		return transfer_passes(t, rc, &why) ? 0 : err_set(err, rc, "%s", why.text);
+		return lose_sighting(t, s->evidence, rc, &why, err);
 	return rc < 0 ? rc : 0;
 }

@@ -12,6 +12,8 @@
 #include "store/base/bits.h"
 #include "store/record/day.h"
 
+#define TRANSFER_NAMED 20 /* records that cannot be read */
+
 struct transfer {
 	struct store_view *from;
 	struct store *into;
@@ -19,6 +21,9 @@ struct transfer {
 	struct maintain_merged *sum;
 	struct store_batch *batch;
 	uint64_t records, most;
+	uint64_t passed;  /* named up to TRANSFER_NAMED, then counted */
+	struct bits lost; /* evidence that cannot be read: named once */
+	uint64_t lost_sightings;
 	uint64_t certificates, certificate_octets; /* of the batch */
 	/* what the sighting before showed: nearly always what this one shows */
 	bool has_evidence;
@@ -41,6 +46,9 @@ int transfer_sighting(struct transfer *t, const struct series *series, const str
 /* Whether a failed reading of the source is one that is passed; it is named then. After as many of
  * them as there are records the tree goes in circles: false. */
 bool transfer_passes(struct transfer *t, int rc, struct err *why);
+
+/* The same of what is not read at all. */
+void transfer_lose(struct transfer *t, const char *what);
 
 /* ERR_INPUT where the caller is to stop. */
 int transfer_tick(struct transfer *t, struct err *err);

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 
-from common import programs, tap
+from common import observations, programs, tap
 from test_store_commands import DAY, START, StoreTest, corpus, iso
 
 PAGE = 4096
@@ -79,6 +79,64 @@ class Writing(Damaged):
     def bytes_of(store):
         with open(os.path.join(store, 'data.mdb'), 'rb') as f:
             return f.read()
+
+
+def records(text):
+    return {line for line in text.splitlines() if line}
+
+
+class Reading(Damaged):
+    """No wrong record is told, and none is left out without a word."""
+
+    def look(self, store, whole):
+        told = programs.run('mxstore', 'export', 'jsonl', '--store', store, timeout=60)
+        self.assertIn(told.status, (0, 1, 2), told)
+        self.assertLessEqual(records(told.out), whole)
+        if told.status == 0:
+            self.assertEqual(records(told.out), whole)
+        else:
+            self.assertIn('mxstore merge --store NEW ' + store, told.err)
+        new = self.fresh()
+        merged = programs.run('mxstore', 'merge', store, '--store', new, timeout=60)
+        self.assertIn(merged.status, (0, 1, 2), merged)
+        saved = records(observations(new).out)
+        self.assertLessEqual(saved, whole)
+        self.assertLessEqual(records(told.out), saved)
+        if saved != whole:
+            self.assertNotEqual(merged.status, 0)
+            self.assertIn(store, merged.err)
+        self.assertClean(new)
+        self.assertEqual(os.listdir(new).count('unfinished'), 0)
+        return merged.status, len(saved)
+
+    def test_pages(self):
+        whole = records(observations(self.whole).out)
+        ways = set()
+        for page in range(2, len(self.data) // PAGE, 3):
+            with self.subTest(page=page):
+                store = self.with_page(page, bytes(PAGE))
+                status, saved = self.look(store, whole)
+                ways.add((status, saved == len(whole)))
+                stat = programs.run('mxstore', 'stat', '--store', store)
+                self.assertTrue(stat.status == 0 or store in stat.err, stat)
+        self.assertIn((1, False), ways)
+
+    def test_records(self):
+        whole = records(observations(self.whole).out)
+        rest = set()
+        for at in range(2 * PAGE + 1000, len(self.data), 9001):
+            with self.subTest(at=at):
+                store = self.with_data(
+                    self.data[:at] + bytes([self.data[at] ^ 4]) + self.data[at + 1:])
+                rest.add(self.look(store, whole)[0])
+        self.assertIn(1, rest)
+
+    def test_cut_file(self):
+        store = self.with_data(self.data[:len(self.data) // 2 // PAGE * PAGE])
+        self.assertOneLine(self.run_ok('stat', '--store', store, status=2), store, 'cut short',
+                           'mxstore merge')
+        done = self.run_ok('merge', store, '--store', self.fresh(), status=2)
+        self.assertIn('nothing of it can be read', done.err)
 
 
 del Damaged, StoreTest

@@ -432,7 +432,7 @@ export_to(const char *dir, const char *path)
 
 	assert_non_null(out);
 	assert_ok(store_view_open(store, &view, &err), err);
-	assert_ok(export_jsonl(view, &all, out, NULL, NULL, &counts, &err), err);
+	assert_ok(export_jsonl(view, &all, out, NULL, &counts, &err), err);
 	assert_int_equal(fclose(out), 0);
 	store_view_close(view);
 	store_close(store);

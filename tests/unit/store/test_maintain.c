@@ -80,7 +80,7 @@ export_all(struct store *store, struct buf *out, const char *path)
 
 	assert_non_null(file);
 	assert_ok(store_view_open(store, &view, &err), err);
-	assert_ok(export_jsonl(view, &all, file, NULL, NULL, &counts, &err), err);
+	assert_ok(export_jsonl(view, &all, file, NULL, &counts, &err), err);
 	store_view_close(view);
 	assert_int_equal(fclose(file), 0);
 	fixture_read(out, path);

@@ -30,6 +30,28 @@ struct world {
 	char names[300], domain[300], notice[600];
 };
 
+/* aN.example: N addresses; bN: as many as are probed; cN: N hosts of one address; dN: N of bN. */
+static void
+answer_by_number(struct resolver_reply *reply, const char *name, uint16_t rrtype)
+{
+	char letter, text[300];
+	unsigned n;
+
+	if (sscanf(name, "%c%u.example", &letter, &n) != 2)
+		return;
+	if (letter == 'b')
+		n = LIMIT_DNS_ADDRESSES;
+	for (unsigned i = 0; rrtype == RDATA_A && (letter == 'a' || letter == 'b') && i < n; i++) {
+		snprintf(text, sizeof(text), "203.0.%u.%u", i / 250, i % 250);
+		resolver_add_a(reply, name, text);
+	}
+	for (unsigned i = 1; rrtype == RDATA_MX && (letter == 'c' || letter == 'd') && i <= n;
+	     i++) {
+		snprintf(text, sizeof(text), "%c%u.example", letter == 'c' ? 'h' : 'b', i);
+		resolver_add_mx(reply, name, i, text);
+	}
+}
+
 static int
 answer(struct resolver_reply *reply, const char *name, uint16_t rrtype)
 {
@@ -39,6 +61,7 @@ answer(struct resolver_reply *reply, const char *name, uint16_t rrtype)
 		return 3;
 	if (strncmp(name, "refuses", 7) == 0)
 		return 5;
+	answer_by_number(reply, name, rrtype);
 	if (rrtype == RDATA_A && name[0] == 'h')
 		resolver_add_a(reply, name, "192.0.2.1");
 	for (unsigned i = 0; rrtype == RDATA_A && strcmp(name, "wide.example") == 0 && i < 500;
@@ -233,6 +256,35 @@ test_more_addresses_than_are_probed(void **state)
 	assert_int_equal(w->notices, 1);
 }
 
+/* At each limit all is taken, and nothing is said; one more is told. */
+static void
+test_limits_by_one(void **state)
+{
+	static const struct {
+		const char *target;
+		unsigned hosts, addresses, notices;
+	} cases[] = {
+	    {"mx:a128.example", 1, LIMIT_DNS_ADDRESSES, 0},
+	    {"mx:a129.example", 1, LIMIT_DNS_ADDRESSES, 1},
+	    {"c128.example", LIMIT_DNS_HOSTS, LIMIT_DNS_HOSTS, 0},
+	    {"c129.example", LIMIT_DNS_HOSTS, LIMIT_DNS_HOSTS, 1},
+	    {"d8.example", 8, LIMIT_DNS_TARGET, 0},
+	    {"d9.example", 9, LIMIT_DNS_TARGET, 1},
+	};
+	struct world *w = *state;
+
+	assert_int_equal(LIMIT_DNS_ADDRESSES, 128);
+	assert_int_equal(LIMIT_DNS_HOSTS, 128);
+	assert_int_equal(LIMIT_DNS_TARGET, 8 * LIMIT_DNS_ADDRESSES);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		look_up(w, cases[i].target);
+		assert_int_equal(w->end, LOOKUP_DONE);
+		assert_int_equal(w->hosts, cases[i].hosts);
+		assert_int_equal(w->addresses, cases[i].addresses);
+		assert_int_equal(w->notices, cases[i].notices);
+	}
+}
+
 static void
 test_no_host(void **state)
 {
@@ -312,6 +364,7 @@ main(void)
 	    cmocka_unit_test(test_preference),
 	    cmocka_unit_test(test_more_hosts_than_are_probed),
 	    cmocka_unit_test(test_more_addresses_than_are_probed),
+	    cmocka_unit_test(test_limits_by_one),
 	    cmocka_unit_test(test_no_host),
 	    cmocka_unit_test(test_implicit_and_mx_targets),
 	    cmocka_unit_test(test_exchanges_that_are_no_names),

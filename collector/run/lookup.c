@@ -213,6 +213,7 @@ host_done(struct host *host)
 	struct lookup_host found = {
 	    .domain = lookup->target.kind == TARGET_DOMAIN ? lookup->target.name : NULL,
 	    .name = host->name,
+	    .alias = host->canonical != NULL,
 	    .addresses = host->addresses,
 	    .addresses_n = host->addresses_n,
 	    .port = lookup->settings.port,

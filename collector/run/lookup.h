@@ -40,6 +40,7 @@ struct lookup_settings {
 struct lookup_host {
 	const char *domain; /* NULL: the target was the host itself */
 	const char *name;
+	bool alias; /* its address stands under another name */
 	const struct ip *addresses;
 	size_t addresses_n;
 	uint16_t port;

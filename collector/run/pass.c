@@ -161,10 +161,15 @@ static void
 on_host(void *ctx, const struct lookup_host *host)
 {
 	struct pass *p = ctx;
+	bool fresh;
 
 	if (p->stopping || is_blocked_name(p, host->name))
 		return;
-	p->counts.hosts += known_add_host(p->known, host->name);
+	fresh = known_add_host(p->known, host->name);
+	p->counts.hosts += fresh;
+	/* A domain without MX may well be one. */
+	p->counts.aliases +=
+	    fresh && host->alias && (host->domain == NULL || strcmp(host->domain, host->name) != 0);
 	for (size_t i = 0; i < host->addresses_n; i++)
 		if (may_dial(p, host->name, &host->addresses[i]))
 			queue(p, host->domain, host->name, &host->addresses[i], host->port,

@@ -66,13 +66,14 @@ struct pass_counts {
 	uint64_t targets, bad_lines, hosts, addresses; /* beyond LIMIT_RECENT some count twice */
 	uint64_t probes, succeeded;  /* made; what is stored is told by record.h */
 	uint64_t ends[LOOKUP_END_N]; /* of domains and MX hosts */
-	uint64_t policies;	     /* of MTA-STS, fetched */
-	uint64_t refused, blocked;   /* addresses and names */
-	uint64_t left_out;	     /* targets of a family that is not wanted */
-	uint64_t local;		     /* probes that this machine could not begin */
-	uint64_t dead, unwelcome;    /* probes left out: their address did not answer; said 4yz */
-	uint64_t nexthops;	     /* next hops left out: too many for their address */
-	uint64_t done_before;	     /* probes that a resumed run had made */
+	uint64_t aliases;  /* of the hosts: what RFC 2181 section 10.3 forbids an MX to be */
+	uint64_t policies; /* of MTA-STS, fetched */
+	uint64_t refused, blocked; /* addresses and names */
+	uint64_t left_out;	   /* targets of a family that is not wanted */
+	uint64_t local;		   /* probes that this machine could not begin */
+	uint64_t dead, unwelcome;  /* probes left out: their address did not answer; said 4yz */
+	uint64_t nexthops;	   /* next hops left out: too many for their address */
+	uint64_t done_before;	   /* probes that a resumed run had made */
 	uint64_t on_25, connected_on_25; /* probes of the port of SMTP */
 	uint64_t under_way, queued;	 /* now: probes, visits */
 	uint64_t left;			 /* probes and look-ups given up when it was stopped */

@@ -79,6 +79,8 @@ summary_text(struct buf *line, const struct pass_counts *c, const struct record_
 	buf_clear(&part);
 	for (unsigned i = LOOKUP_DONE + 1; i < LOOKUP_END_N; i++)
 		append_count(&part, c->ends[i], lookup_end_name(i));
+	append_count(
+	    &part, c->aliases, c->aliases == 1 ? "MX that is an alias" : "MXs that are aliases");
 	append_count(&part, c->refused, "refused");
 	append_count(&part, c->blocked, "blocklisted");
 	append_count(&part, c->left_out, "left out");

@@ -98,6 +98,7 @@ class DnsTest(unittest.TestCase):
         done = self.collect('cname', 'cname.test')
         self.assertEqual(self.dialled(done), self.address(3))
         self.assertEqual({o['host'] for o in done.records('observation')}, {'alias.cname.test'})
+        self.assertIn('; 1 MX that is an alias', done.err)
 
     def test_cname_of_the_first_name(self):
         """Recorded also where it is asked for before DNSSEC is known to work."""

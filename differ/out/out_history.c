@@ -129,8 +129,19 @@ append_levels(struct buf *out, unsigned levels)
 	}
 }
 
-/* "    breaks verify, secure without SNI: Untrusted, certificate-not-trusted": at each level that
- * turned, once for each answer. */
+/* What OpenSSL says of the chain, at the levels that want one that leads to a root. */
+static void
+append_error(struct buf *out, const struct verdict *v, unsigned levels)
+{
+	unsigned chains = 1u << LEVEL_VERIFY | 1u << LEVEL_SECURE | 1u << LEVEL_STS_TESTING |
+			  1u << LEVEL_STS_ENFORCE;
+
+	if ((levels & ~chains) == 0 && v->error != 0)
+		buf_printf(out, " (%s)", verify_error_text(v->error));
+}
+
+/* "    breaks verify, secure at SNI none: Untrusted, certificate-expired (certificate has
+ * expired)": at each level that turned, once for each answer. */
 static void
 append_turned(struct buf *out, const char *what, unsigned levels, const struct verdict *v,
     const struct series *series)
@@ -156,6 +167,8 @@ append_turned(struct buf *out, const char *what, unsigned levels, const struct v
 		    first->word != WORD_NULL ? level_word_name(first->word) : "no TLS");
 		if (first->reason != REASON_NULL)
 			buf_printf(out, ", %s", level_reason_name(first->reason));
+		if (first->word == WORD_UNTRUSTED)
+			append_error(out, v, alike);
 		buf_append_byte(out, '\n');
 		levels &= ~alike;
 	}

@@ -12,7 +12,7 @@
  * before SHA-256 (digest agility, RFC 7671 section 9), no name wanted of usage 3 (RFC 7672
  * section 3.1.1).
  *
- * OpenSSL's configuration file is not read: a verdict is the same on every machine.
+ * What OpenSSL's configuration file says of TLS (MinProtocol, CipherString) changes nothing here.
  *
  * Not thread-safe. Borrows the roots.
  */

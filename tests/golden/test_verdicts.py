@@ -322,7 +322,8 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(window['verdict']['lost'], [])
         lost = self.mxdiff(c, 'windows', '--json', '--nexthop', DOMAIN, '--class', 'trust-loss')
         self.assertEqual(json.loads(lost)['verdict']['lost'], ['secure'])
-        self.assertIn('    breaks secure at SNI none: Untrusted, certificate-not-trusted\n',
+        self.assertIn('    breaks secure at SNI none: Untrusted, certificate-not-trusted '
+                      '(self-signed certificate)\n',
                       self.mxdiff(c, 'windows', '--nexthop', DOMAIN))
 
     def test_what_tells_nothing(self):

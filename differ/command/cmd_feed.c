@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "differ/deliver/atom.h"
 #include "differ/deliver/cursor.h"
 #include "differ/deliver/exec.h"
 #include "differ/deliver/outlet.h"
 #include "differ/deliver/tell.h"
 #include "store/base/clock.h"
+#include "store/base/place.h"
 
 #define POLL_MS 200	      /* how long a commit may wait to be noticed */
 #define TRIES 5		      /* of a command, where nobody follows */
@@ -20,6 +22,7 @@ struct feed_options {
 	bool follow;
 	unsigned exec_tries; /* UINT_MAX: not given */
 	struct exec_rules exec;
+	struct atom_rules atom;
 };
 
 struct follower {
@@ -29,11 +32,13 @@ struct follower {
 	unsigned kinds; /* of enum tell_kind */
 	struct spool spool;
 	struct exec *exec; /* NULL: to standard output */
-	struct buf begun;  /* the name of a file beside the cursor's */
+	struct atom *atom; /* NULL: no documents */
+	struct buf base_url;
+	struct buf begun; /* the name of a file beside the cursor's */
 	struct buf line;
 	uint64_t cursor, told; /* as of what was read, and of what was told */
 	int64_t told_ms;       /* when it was, monotonic; 0: never */
-	bool missing;
+	bool missing, is_atom;
 	struct err err;
 };
 
@@ -71,9 +76,41 @@ understand(struct follower *f)
 		    "mxdiff", "--type %s: not change, window or change,window", o->type);
 	if (o->format == NULL || f->query.options.json || strcmp(o->format, "json") == 0)
 		return -1;
-	if (strcmp(o->format, "text") != 0)
-		return options_usage_error("mxdiff", "--format %s: not json or text", o->format);
+	f->is_atom = strcmp(o->format, "atom") == 0;
+	if (!f->is_atom && strcmp(o->format, "text") != 0)
+		return options_usage_error(
+		    "mxdiff", "--format %s: not json, text or atom", o->format);
 	f->form = TELL_TEXT;
+	return -1;
+}
+
+/* --format atom: the cursor stands in the documents. Returns -1 to go on. */
+static int
+prepare_atom(struct follower *f)
+{
+	struct feed_options *o = &f->options;
+	const char *base = o->atom.base_url;
+	uint64_t kept;
+
+	if (o->atom.dir == NULL)
+		return options_usage_error("mxdiff", "--format atom: --out DIR says where to");
+	if (o->cursor_file != NULL || o->exec.command != NULL)
+		return options_usage_error("mxdiff",
+		    "--format atom: not with --exec or --cursor-file; the cursor is kept in --out");
+	if (o->atom.entries < 1)
+		return options_usage_error("mxdiff", "--entries 0: must be at least 1");
+	if (base != NULL) {
+		buf_printf(&f->base_url, "%s%s", base,
+		    base[0] != '\0' && base[strlen(base) - 1] == '/' ? "" : "/");
+		o->atom.base_url = buf_text(&f->base_url);
+	}
+	f->query.utc = true;
+	f->query.colour = false;
+	if (place_make(o->atom.dir, &f->err) < 0 ||
+	    atom_create(&f->atom, &o->atom, &kept, &f->err) < 0)
+		return EXIT_TROUBLE;
+	if (kept > 0)
+		f->cursor = kept;
 	return -1;
 }
 
@@ -120,6 +157,8 @@ keep(void *ctx, const struct feed_event *event, struct err *err)
 	char id[TELL_NAME_MAX], lane[TELL_NAME_MAX];
 	int rc;
 
+	if (f->atom != NULL)
+		return atom_event(f->atom, &f->query, event, err);
 	if (!tell_takes(event, f->kinds))
 		return 0;
 	buf_clear(&f->line);
@@ -137,7 +176,7 @@ keep(void *ctx, const struct feed_event *event, struct err *err)
 static bool
 is_due(const struct follower *f)
 {
-	return f->spool.len > 0 || f->told_ms == 0 ||
+	return f->spool.len > 0 || (f->atom != NULL && atom_is_due(f->atom)) || f->told_ms == 0 ||
 	       (f->cursor != f->told && clock_monotonic_ms() >= f->told_ms + CURSOR_EVERY_MS);
 }
 
@@ -164,7 +203,12 @@ deliver(struct follower *f)
 
 	if (!is_due(f))
 		return 0;
-	rc = f->exec != NULL ? exec_run(f->exec, &f->spool, &f->err) : deliver_lines(f);
+	if (f->atom != NULL)
+		rc = atom_commit(f->atom, f->cursor, &f->err);
+	else if (f->exec != NULL)
+		rc = exec_run(f->exec, &f->spool, &f->err);
+	else
+		rc = deliver_lines(f);
 	if (rc == 0 && file != NULL)
 		rc = cursor_write(file, f->cursor, &f->err);
 	if (rc == 0 && f->exec != NULL)
@@ -204,7 +248,7 @@ await(struct follower *f, uint64_t number)
 	while (rc == 0 && store_newest(f->query.store) == number) {
 		if (options_interrupted())
 			return OUTLET_INTERRUPTED;
-		if (f->exec != NULL)
+		if (f->exec != NULL || f->atom != NULL)
 			poll(NULL, 0, POLL_MS);
 		else
 			rc = outlet_sleep(POLL_MS);
@@ -253,7 +297,9 @@ int
 cmd_feed(int argc, char **argv)
 {
 	struct follower f = {.form = TELL_JSON,
-	    .options = {.exec = {.jobs = 4, .timeout_ms = 60000}, .exec_tries = UINT_MAX}};
+	    .options = {.exec = {.jobs = 4, .timeout_ms = 60000},
+		.exec_tries = UINT_MAX,
+		.atom = {.entries = 100}}};
 	struct feed_options *o = &f.options;
 	const struct option_row rows[] = {
 	    {"since", 0, OPTION_TEXT, &o->since, "CURSOR|TIME",
@@ -262,7 +308,11 @@ cmd_feed(int argc, char **argv)
 		"go on where FILE says, and keep the new cursor there"},
 	    {"follow", 'f', OPTION_FLAG, &o->follow, NULL,
 		"wait for more, and tell it as it is committed"},
-	    {"format", 0, OPTION_TEXT, &o->format, "F", "json (the default) or text"},
+	    {"format", 0, OPTION_TEXT, &o->format, "F", "json (the default), text or atom"},
+	    {"out", 0, OPTION_TEXT, &o->atom.dir, "DIR", "where the documents of Atom go"},
+	    {"base-url", 0, OPTION_TEXT, &o->atom.base_url, "URL",
+		"the address of DIR, for their links (relative)"},
+	    {"entries", 0, OPTION_UNSIGNED, &o->atom.entries, "N", "of a document (100)"},
 	    {"type", 0, OPTION_TEXT, &o->type, "T[,T]",
 		"only of type change (with what becomes of them), or window"},
 	    {"exec", 0, OPTION_TEXT, &o->exec.command, "CMD",
@@ -286,10 +336,14 @@ cmd_feed(int argc, char **argv)
 		status = understand(&f);
 	if (status < 0)
 		status = find_cursor(&f);
+	if (status < 0 && f.is_atom)
+		status = prepare_atom(&f);
 	if (status < 0)
 		status = prepare_exec(&f);
 	if (status < 0 || f.err.code != ERR_NONE)
 		status = finish(&f, status < 0 ? follow(&f) : f.err.code);
+	atom_destroy(f.atom);
+	buf_finish(&f.base_url);
 	exec_destroy(f.exec);
 	spool_finish(&f.spool);
 	buf_finish(&f.begun);

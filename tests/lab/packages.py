@@ -24,6 +24,7 @@ SERVERS = {
     'opensmtpd': ['opensmtpd', 'libevent-2.1-7'],
     'unbound': ['unbound', 'libevent-2.1-7', 'libprotobuf-c1'],
     'prometheus': ['prometheus'],  # for its promtool
+    'feedparser': ['python3-feedparser', 'python3-sgmllib3k'],
 }
 PROGRAMS = {
     'exim': ['usr/sbin/exim4'],
@@ -33,6 +34,7 @@ PROGRAMS = {
                 'usr/sbin/posttls-finger'],
     'opensmtpd': ['usr/sbin/smtpd', 'usr/sbin/smtpctl'],
     'prometheus': ['usr/bin/promtool'],
+    'feedparser': [],
     'unbound': ['usr/sbin/unbound'],
 }
 # Which package of Debian 12 has a library: for those that `ldd` does not find.

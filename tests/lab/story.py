@@ -22,7 +22,8 @@ class Story:
         self.places = {f'192.0.2.{n + 1}': f'mx{n + 1}.{operator}' for n in range(addresses)}
         authority = ca.Ca(lab.path('ca-' + name))
         names = sorted(set(self.places.values()))
-        paths = {'leaf': authority.issue('leaf', names), 'renewed': authority.issue('renewed', names),
+        later = authority.now + datetime.timedelta(days=180)
+        paths = {'leaf': authority.issue('leaf', names), 'renewed': authority.issue('renewed', names, not_after=later),
                  'sentinel': authority.sentinel()}
         self.ders = {k: ca.ders(p)[0] for k, p in paths.items()}
         self.sha256 = {k: programs.hex_sha256(d) for k, d in self.ders.items()}

@@ -30,6 +30,22 @@ octets_each(const struct store_figures *f)
 }
 
 static void
+print_oldest_reader(const struct store_figures *f)
+{
+	char span[CLOCK_TEXT_MAX];
+
+	if (f->oldest_reader_lag == 0)
+		return;
+	printf("%-22s %llu commit%s behind", "the oldest of them",
+	    (unsigned long long)f->oldest_reader_lag, f->oldest_reader_lag == 1 ? "" : "s");
+	if (f->oldest_reader_ms != 0) {
+		clock_format_span(clock_now_ms() - f->oldest_reader_ms, span);
+		printf(", for %s", span);
+	}
+	putchar('\n');
+}
+
+static void
 print_text(const char *dir, const struct store_figures *f)
 {
 	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
@@ -56,6 +72,7 @@ print_text(const char *dir, const struct store_figures *f)
 		print_count("known by name only", f->certificates_unknown);
 	print_count("commits", f->commits);
 	print_count("readers", f->readers);
+	print_oldest_reader(f);
 	print_octets("file", f->file_octets);
 	print_octets("of it in use", f->used_octets);
 	print_octets("of that not free", f->live_octets);
@@ -88,6 +105,7 @@ put_time(struct buf *out, const char *name, const struct store_figures *f, int64
 static void
 print_json(const char *dir, const struct store_figures *f)
 {
+	char since[CLOCK_TEXT_MAX];
 	struct buf out = {0};
 
 	buf_append_text(&out, "{\"type\":\"stat\",\"store\":");
@@ -105,6 +123,13 @@ print_json(const char *dir, const struct store_figures *f)
 	put_member(&out, "certificates_unknown", f->certificates_unknown);
 	put_member(&out, "commits", f->commits);
 	put_member(&out, "readers", f->readers);
+	put_member(&out, "oldest_reader_lag", f->oldest_reader_lag);
+	if (f->oldest_reader_ms != 0) {
+		clock_format_ms(f->oldest_reader_ms, since);
+		buf_printf(&out, ",\"oldest_reader_since\":\"%s\"", since);
+	} else {
+		buf_append_text(&out, ",\"oldest_reader_since\":null");
+	}
 	put_member(&out, "file_octets", f->file_octets);
 	put_member(&out, "used_octets", f->used_octets);
 	put_member(&out, "live_octets", f->live_octets);

@@ -933,12 +933,23 @@ db_table_size(
 	return 0;
 }
 
+/* A heading, then a line a reader: process, thread, and the transaction that it reads, "-" for
+ * none; or one line that says that there is no reader. */
 static int
 count_reader(const char *line, void *ctx)
 {
-	unsigned *lines = ctx;
+	struct db_figures *figures = ctx;
+	const char *last;
+	uint64_t reads;
+	char *end;
 
-	++*lines;
+	if (line[strspn(line, " ")] < '0' || line[strspn(line, " ")] > '9')
+		return 0;
+	figures->readers++;
+	last = strrchr(line, ' ');
+	reads = strtoull(last + 1, &end, 10);
+	if (end != last + 1 && reads < figures->oldest_read)
+		figures->oldest_read = reads;
 	return 0;
 }
 
@@ -957,16 +968,15 @@ db_figures(struct db *db, struct db_figures *figures, struct err *err)
 	MDB_envinfo info;
 	MDB_stat stat;
 	struct stat st;
-	unsigned lines = 0;
 	int rc = mdb_env_info(db->environment->env, &info);
 
 	if (rc == 0)
 		rc = mdb_env_stat(db->environment->env, &stat);
 	if (rc != 0)
 		return fail(db->dir, rc, "no figures", err);
-	/* A heading, then a line a reader; or one line that says that there is none. */
-	mdb_reader_list(db->environment->env, count_reader, &lines);
-	figures->readers = lines > 0 ? lines - 1 : 0;
+	figures->newest = figures->oldest_read = info.me_last_txnid;
+	figures->readers = 0;
+	mdb_reader_list(db->environment->env, count_reader, figures);
 	figures->page_octets = stat.ms_psize;
 	figures->used_octets = (uint64_t)stat.ms_psize * (info.me_last_pgno + 1);
 	figures->file_octets = data_stat(db->dir, &st) ? (uint64_t)st.st_size : 0;

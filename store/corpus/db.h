@@ -141,6 +141,8 @@ int db_table_size(
 struct db_figures {
 	uint64_t file_octets, used_octets;
 	unsigned page_octets, readers;
+	uint64_t newest,
+	    oldest_read; /* transactions: the last one, the oldest that somebody reads */
 };
 int db_figures(struct db *db, struct db_figures *figures, struct err *err);
 

@@ -217,6 +217,11 @@ struct store_figures {
 	size_t part_n;
 	uint64_t file_octets, used_octets, live_octets; /* live: less the pages that are free */
 	unsigned readers;
+	/* Of the reader that keeps the most pages from being used again: how many commits have been
+	 * made since its view was opened, and when the first of them was; 0, unless a view is older
+	 * than the newest commit. */
+	uint64_t oldest_reader_lag;
+	int64_t oldest_reader_ms;
 };
 int store_figures(struct store_view *view, struct store_figures *figures, struct err *err);
 

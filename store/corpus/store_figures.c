@@ -174,6 +174,26 @@ count_unknown(struct store_view *view, struct store_figures *f, struct err *err)
 	return rc;
 }
 
+/* When the commit after that of the oldest view was made: transactions that make no entry in the
+ * journal (a compaction) are taken for commits. 0: the journal does not say. */
+static int64_t
+superseded_ms(struct store_view *view, uint64_t lag)
+{
+	const struct journal_entry *entries;
+	struct journal_walk *walk = NULL;
+	uint64_t last, sequence;
+	int64_t committed_ms = 0;
+	struct err ignored = {0};
+	size_t n;
+
+	if (journal_last(view, &last, &ignored) == 0 && last >= lag &&
+	    journal_walk_open(&walk, view, last - lag, &ignored) == 0 &&
+	    journal_walk_next(walk, &sequence, &committed_ms, &entries, &n, &ignored) <= 0)
+		committed_ms = 0;
+	journal_walk_close(walk);
+	return committed_ms;
+}
+
 int
 store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 {
@@ -206,6 +226,9 @@ store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 	f->file_octets = file.file_octets;
 	f->used_octets = file.used_octets;
 	f->readers = file.readers;
+	f->oldest_reader_lag = file.newest - file.oldest_read;
+	if (f->oldest_reader_lag > 0)
+		f->oldest_reader_ms = superseded_ms(view, f->oldest_reader_lag);
 out:
 	buf_finish(&kinds);
 	return rc;

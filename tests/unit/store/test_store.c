@@ -192,6 +192,42 @@ test_many_in_a_day(void **state)
 	store_close(store);
 }
 
+/* A view that stays open is told, by how many commits came after it and since when. */
+static void
+test_oldest_reader(void **state)
+{
+	struct series s = fixture_series("mx.example.org", "192.0.2.1", SNI_NONE);
+	struct store *writer = fixture_open(*state, STORE_WRITE), *reader = NULL;
+	struct store_view *old = NULL, *view;
+	struct store_figures figures;
+	int64_t before_ms = 0, first_ms = 0;
+	struct err err = {0};
+
+	for (int i = 0; i < 5; i++) {
+		struct observation o = fixture_observation(TIME_0 + i, NULL, 0);
+
+		if (i == 2) {
+			reader = fixture_open(*state, STORE_READ);
+			assert_ok(store_view_open(reader, &old, &err), err);
+			before_ms = clock_now_ms();
+		}
+		fixture_add(writer, &s, &o);
+		if (i == 2)
+			first_ms = clock_now_ms();
+	}
+	assert_ok(store_view_open(writer, &view, &err), err);
+	assert_ok(store_figures(view, &figures, &err), err);
+	assert_int_equal(figures.oldest_reader_lag, 3);
+	assert_true(figures.oldest_reader_ms >= before_ms && figures.oldest_reader_ms <= first_ms);
+	store_view_close(old);
+	store_close(reader);
+	assert_ok(store_figures(view, &figures, &err), err);
+	assert_int_equal(figures.oldest_reader_lag, 0);
+	assert_int_equal(figures.oldest_reader_ms, 0);
+	store_view_close(view);
+	store_close(writer);
+}
+
 static void
 test_dns(void **state)
 {
@@ -605,6 +641,7 @@ main(void)
 	    TEST(test_round_trip),
 	    TEST(test_late_arrivals),
 	    TEST(test_many_in_a_day),
+	    TEST(test_oldest_reader),
 	    TEST(test_dns),
 	    TEST(test_dns_at),
 	    TEST(test_journal),

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""The whole chain live: watch against real servers, the incident, and what follows the feed hears of
+it in time; then every process is killed and begun anew. Readers and the writer at once, too."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+from common import DOMAIN, Lab, World, observations, programs, tap, unittest
+from lab.lab import wait_until
+
+INTERVAL, CLOSE = 8, 1
+SLACK = 2  # seconds beyond an interval: the commit's batch, the feed's second
+
+
+def slowness():
+    """What this machine, and how the programs were built, add to everything: seconds."""
+    begin = time.monotonic()
+    for program in ('mxcollect', 'mxdiff', 'mxstore'):
+        programs.run(program, '--version')
+    return 8 * (time.monotonic() - begin)
+
+
+class Follower:
+    """mxdiff feed --follow into a file; its events with the times when they were there."""
+
+    number = 0
+
+    def __init__(self, lab, store, *args):
+        Follower.number += 1
+        self.out = lab.path(f'feed-{Follower.number}.out')
+        with open(self.out, 'wb') as out, open(self.out + '.err', 'wb') as err:
+            self.process = subprocess.Popen(
+                ['setpriv', '--pdeathsig=TERM', '--', programs.path('mxdiff'), 'feed', '--follow',
+                 '--store', store, *map(str, args)], stdout=out, stderr=err,
+                stdin=subprocess.DEVNULL, env=programs.environment())
+        lab.on_close(self.end)
+
+    def end(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def events(self):
+        with open(self.out, encoding='utf-8') as f:
+            return [json.loads(line) for line in f.read().split('\n')[:-1]]
+
+    def changes(self, address=None, sni='none'):
+        return [e for e in self.events() if e['type'] in ('change', 'altered') and
+                e['sni'] == sni and address in (None, e['address'])]
+
+    def windows(self, sni='none'):
+        return [e for e in self.events() if e['type'] == 'window' and e['sni'] == sni]
+
+    def after_last_cursor(self):
+        """Ids that a kill may bring again: the cursor behind them was not told."""
+        ids = set()
+        for e in self.events():
+            ids = set() if e['type'] == 'cursor' else ids | {e.get('id')}
+        return ids
+
+
+class ChainTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.world = World(self.lab)
+
+    def watch(self):
+        world = self.world
+        with open(self.lab.path('watch.err'), 'ab') as err:
+            process = subprocess.Popen(
+                ['setpriv', '--pdeathsig=TERM', '--', programs.path('mxcollect'), 'watch', DOMAIN,
+                 '--store', world.store, '--resolver', world.dns.resolver, '--trust-anchor',
+                 world.dns.anchor, '--port', str(world.exim.port), '--allow-private',
+                 '--per-address-gap', '0', '--interval', str(INTERVAL), '--close-interval',
+                 str(CLOSE), '--timeout', '10'], stdout=subprocess.DEVNULL, stderr=err,
+                stdin=subprocess.DEVNULL, env=programs.environment())
+        self.lab.on_close(self.end, process)
+        return process
+
+    def end(self, process, number=signal.SIGTERM):
+        if process.poll() is None:
+            process.send_signal(number)
+        return process.wait(60)
+
+    def seen(self):
+        if not os.path.exists(os.path.join(self.world.store, 'data.mdb')):
+            return 0
+        done = programs.run('mxstore', 'export', 'jsonl', '--store', self.world.store)
+        return len({o['address'] for o in done.records('observation')}) if done.status == 0 else 0
+
+    def assertWithin(self, begin, limit, condition, what):
+        """Strictly; waits longer than that only to say how late it was."""
+        wait_until(condition, limit + 60, what)
+        self.assertLess(time.time() - begin, limit, what)
+
+    def assertOnce(self, followers):
+        """No change twice but where the one before was killed before its cursor was told."""
+        told, allowed = set(), set()
+        for follower in followers:
+            for e in follower.events():
+                if e['type'] == 'change' or (e['type'] == 'window' and not e['update']):
+                    if e['id'] not in allowed:
+                        self.assertNotIn(e['id'], told, e)
+                    told.add(e['id'])
+            allowed |= follower.after_last_cursor()
+
+    def test_incident(self):
+        watch = self.watch()
+        wait_until(lambda: self.seen() == len(self.world.addresses), 40, 'the first pass')
+        cursor = self.lab.path('cursor')
+        feeds = [Follower(self.lab, self.world.store, '--cursor-file', cursor)]
+        first, rest = self.world.addresses[0], self.world.addresses[1:]
+        limit = INTERVAL + SLACK + slowness()
+
+        begin = self.world.exim.roll_out(first)
+        self.assertWithin(begin, limit, lambda: feeds[0].changes(first), 'the first change')
+        change = feeds[0].changes(first)[0]
+        self.assertIn('sentinel', change['class'])
+        self.assertEqual(change['severity'], 'critical')
+        self.assertWithin(begin, limit, feeds[0].windows, 'the roll-out')
+        window = feeds[0].windows()[0]
+        self.assertEqual((window['converted'], window['total'], window['end']),
+                         (1, len(self.world.addresses), None))
+        self.assertFalse(window['update'])
+
+        # The schedule is tightened: the next one is found sooner than an interval.
+        begin = self.world.exim.roll_out(rest[0])
+        self.assertWithin(begin, 4 * CLOSE + SLACK + slowness(),
+                          lambda: feeds[0].changes(rest[0]), 'the second change')
+
+        # Everybody is killed in the midst of it, and begins anew.
+        self.end(watch, signal.SIGKILL)
+        feeds[0].end(signal.SIGKILL)
+        for address in rest[1:]:
+            begin = self.world.exim.roll_out(address)
+        feeds.append(Follower(self.lab, self.world.store, '--cursor-file', cursor))
+        watch = self.watch()
+        ended = lambda: [w for w in feeds[1].windows() if w['end']]  # noqa: E731
+        self.assertWithin(begin, limit + slowness(), ended, 'the end of the roll-out')
+        last = feeds[1].windows()[-1]
+        self.assertEqual((last['converted'], last['total']), (5, 5))
+        self.assertEqual(last['id'], window['id'])
+        self.assertTrue(last['update'])
+        for variant in ('hostname', 'unknown'):
+            self.assertEqual(feeds[1].windows(variant), [])
+        self.assertEqual(self.end(watch), 0)
+        time.sleep(1.5)
+        self.assertEqual(feeds[1].end(), 0)
+        self.assertOnce(feeds)
+        everything = {e['id'] for f in feeds for e in f.changes()}
+        log = programs.run('mxdiff', 'log', '--store', self.world.store, '--json', '--sni', 'none')
+        self.assertEqual(everything, {e['id'] for e in log.records('change')})
+        check = programs.run('mxstore', 'check', '--store', self.world.store)
+        self.assertEqual(check.status, 0, check)
+
+    def test_readers_and_the_writer_at_once(self):
+        watch = self.watch()
+        wait_until(lambda: self.seen() == len(self.world.addresses), 40, 'the first pass')
+        feed, failed, stop = Follower(self.lab, self.world.store), [], threading.Event()
+
+        def read(*argv):
+            while not stop.is_set():
+                done = programs.run(*argv, '--store', self.world.store)
+                if done.status != 0:
+                    failed.append(done)
+                time.sleep(0.1)
+
+        threads = [threading.Thread(target=read, args=args) for args in (
+            ('mxdiff', 'show'), ('mxdiff', 'log'), ('mxstore', 'export', 'jsonl'))]
+        for thread in threads:
+            thread.start()
+        sizes, counts = [], []
+        try:
+            for address in self.world.addresses:
+                self.world.exim.roll_out(address)
+                time.sleep(3)
+                stat = programs.run('mxstore', 'stat', '--json', '--store', self.world.store)
+                figures = json.loads(stat.out)
+                sizes.append(figures['file_octets'])
+                counts.append(figures['observations'])
+                # A follower that waits holds no page.
+                self.assertLessEqual(figures['oldest_reader_lag'] or 0, 20, figures)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failed, [])
+        self.assertEqual(counts, sorted(set(counts)), 'the writer was kept from writing')
+        self.assertLess(sizes[-1], sizes[0] + (4 << 20), sizes)
+        self.assertTrue(feed.changes())
+        self.assertEqual(feed.end(), 0)
+        self.assertEqual(self.end(watch), 0)
+        self.assertTrue(observations(self.world.store).records('observation'))
+
+
+if __name__ == '__main__':
+    tap.main()

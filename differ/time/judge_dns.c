@@ -201,9 +201,8 @@ judge_dns_find(struct judge_dns *j, const struct series *s, const char *nexthop,
 	if (alias[0] != '\0' && dns->address.known && dns->address.status == DNS_SECURE) {
 		if ((rc = find_tlsa(j, s, alias, time_ms, dns, err)) < 0)
 			return rc;
-		if (conclude_wants_tlsa(dns) ||
-		    (dns->tlsa.known && dns->tlsa.status >= DNS_BOGUS &&
-			dns->tlsa.status != DNS_UNVALIDATED)) {
+		if (conclude_wants_tlsa(dns) || (dns->tlsa.known && dns->tlsa.status >= DNS_BOGUS &&
+						    dns->tlsa.status != DNS_UNVALIDATED)) {
 			dns->base = alias;
 			return 0;
 		}

@@ -3,6 +3,7 @@
 it in time; then every process is killed and begun anew. Readers and the writer at once, too."""
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -92,6 +93,18 @@ class ChainTest(unittest.TestCase):
         done = programs.run('mxstore', 'export', 'jsonl', '--store', self.world.store)
         return len({o['address'] for o in done.records('observation')}) if done.status == 0 else 0
 
+    def text(self, path):
+        if not os.path.exists(path):
+            return ''
+        with open(path, encoding='utf-8') as f:
+            return f.read()
+
+    def metrics_tell(self):
+        """Of a roll-out that is under way."""
+        done = programs.run('mxdiff', 'metrics', '--store', self.world.store)
+        return any(re.match(r'mx509_rollouts_open\b.* [1-9]', line)
+                   for line in done.out.splitlines())
+
     def assertWithin(self, begin, limit, condition, what):
         """Strictly; waits longer than that only to say how late it was."""
         wait_until(condition, limit + 60, what)
@@ -113,6 +126,9 @@ class ChainTest(unittest.TestCase):
         wait_until(lambda: self.seen() == len(self.world.addresses), 40, 'the first pass')
         cursor = self.lab.path('cursor')
         feeds = [Follower(self.lab, self.world.store, '--cursor-file', cursor)]
+        heard = self.lab.path('heard')
+        Follower(self.lab, self.world.store, '--cursor-file', cursor + '.exec', '--exec',
+                 f'cat >>{heard}')
         first, rest = self.world.addresses[0], self.world.addresses[1:]
         limit = INTERVAL + SLACK + slowness()
 
@@ -122,6 +138,8 @@ class ChainTest(unittest.TestCase):
         self.assertIn('sentinel', change['class'])
         self.assertEqual(change['severity'], 'critical')
         self.assertWithin(begin, limit, feeds[0].windows, 'the roll-out')
+        self.assertWithin(begin, limit, lambda: first in self.text(heard), 'the command')
+        self.assertWithin(begin, limit, self.metrics_tell, 'the metric')
         window = feeds[0].windows()[0]
         self.assertEqual((window['converted'], window['total'], window['end']),
                          (1, len(self.world.addresses), None))

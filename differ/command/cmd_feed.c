@@ -13,7 +13,7 @@
 #include "store/base/clock.h"
 #include "store/base/place.h"
 
-#define POLL_MS 200	      /* how long a commit may wait to be noticed */
+#define POLL_MS 400	      /* how long a commit may wait to be noticed */
 #define TRIES 5		      /* of a command, where nobody follows */
 #define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 

@@ -99,6 +99,10 @@ class ChainTest(unittest.TestCase):
         with open(path, encoding='utf-8') as f:
             return f.read()
 
+    def atom_entries(self, folder):
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return sum(self.text(os.path.join(folder, name)).count('<entry') for name in names)
+
     def metrics_tell(self):
         """Of a roll-out that is under way."""
         done = programs.run('mxdiff', 'metrics', '--store', self.world.store)
@@ -129,6 +133,8 @@ class ChainTest(unittest.TestCase):
         heard = self.lab.path('heard')
         Follower(self.lab, self.world.store, '--cursor-file', cursor + '.exec', '--exec',
                  f'cat >>{heard}')
+        atom = self.lab.path('atom')
+        Follower(self.lab, self.world.store, '--format', 'atom', '--out', atom)
         first, rest = self.world.addresses[0], self.world.addresses[1:]
         limit = INTERVAL + SLACK + slowness()
 
@@ -139,6 +145,7 @@ class ChainTest(unittest.TestCase):
         self.assertEqual(change['severity'], 'critical')
         self.assertWithin(begin, limit, feeds[0].windows, 'the roll-out')
         self.assertWithin(begin, limit, lambda: first in self.text(heard), 'the command')
+        self.assertWithin(begin, limit, lambda: self.atom_entries(atom) > 0, 'the entry')
         self.assertWithin(begin, limit, self.metrics_tell, 'the metric')
         window = feeds[0].windows()[0]
         self.assertEqual((window['converted'], window['total'], window['end']),

@@ -129,6 +129,15 @@ lacks_word(const char *name)
 	return options_usage_error(MXSTORE, "%s what? %s", name, words);
 }
 
+static void
+help_of(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_N; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			printf("  mxstore %s %-7s %s\n", name, commands[i].sub, commands[i].help);
+	printf("\nmxstore %s … --help tells the options of each.\n", name);
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -147,8 +156,8 @@ run(int argc, char **argv)
 	}
 	if (!known)
 		return options_usage_error(MXSTORE, "unknown command %s", argv[0]);
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		help(stdout);
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		help_of(argv[0]);
 		return EXIT_DONE;
 	}
 	return lacks_word(argv[0]);

@@ -1,6 +1,9 @@
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mxstore_work.h"
+#include "store/base/mem.h"
 #include "store/base/text.h"
 
 struct backup {
@@ -51,6 +54,22 @@ print_text(const struct backup *b, const char *cursor)
 	buf_finish(&shown);
 }
 
+/* A copy within what it is a copy of goes with it. dir need not be there, what it lies in must. */
+static bool
+is_within(const char *dir, const char *store)
+{
+	char *parent = mem_strdup(dir), *at = realpath(dirname(parent), NULL);
+	char *corpus = realpath(store, NULL);
+	size_t n = corpus != NULL ? strlen(corpus) : 0;
+	bool within = at != NULL && corpus != NULL && strncmp(at, corpus, n) == 0 &&
+		      (at[n] == '\0' || at[n] == '/');
+
+	free(parent);
+	free(at);
+	free(corpus);
+	return within;
+}
+
 static int
 run(void *ctx)
 {
@@ -62,7 +81,10 @@ run(void *ctx)
 
 	if (mxstore_open(&b->o, STORE_READ, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
-	if (b->partial)
+	if (is_within(b->dir, store_dir(store)))
+		rc = err_set(&err, ERR_INPUT,
+		    "%s: lies in the corpus itself, and would go with it; choose another", b->dir);
+	else if (b->partial)
 		rc = maintain_increment(
 		    store, &b->since, b->dir, &b->work.hooks, &b->cursor, &b->copied, &err);
 	else

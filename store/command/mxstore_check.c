@@ -77,7 +77,9 @@ verify(struct check *c)
 		rc = store_check(view, print_finding, o, &err);
 	if (rc == 0 && !o->quiet && !o->json)
 		printf("%s: clean\n", store_dir(store));
-	else if (rc > 0 && !o->quiet)
+	if (rc >= 0 && o->json)
+		printf("{\"type\":\"check\",\"findings\":%d}\n", rc);
+	if (rc > 0 && !o->quiet)
 		fprintf(stderr,
 		    "mxstore: %s: %d findings%s; keep a copy of it before anything else\n",
 		    store_dir(store), rc, c->repair ? " that cannot be mended" : "");

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <string.h>
 
 #include "mxstore.h"
@@ -219,6 +220,8 @@ import_sonar_files(struct files *files, struct import_sonar *sonar, bool certifi
 	return true;
 }
 
+#define PORT_OF_LINE UINT_MAX /* not given */
+
 int
 mxstore_import_sonar(int argc, char **argv)
 {
@@ -227,7 +230,7 @@ mxstore_import_sonar(int argc, char **argv)
 	    "or of later days; their order does not matter. - is standard input.",
 	    true};
 	struct import_sonar sonar = {.vantage = "sonar", .time_ms = INT64_MIN};
-	unsigned port = 0;
+	unsigned port = PORT_OF_LINE;
 	const struct option_row rows[] = {
 	    {"time", 0, OPTION_TIME, &sonar.time_ms, "TIME", "when: as the file's name says"},
 	    {"port", 0, OPTION_UNSIGNED, &port, "N",
@@ -241,9 +244,9 @@ mxstore_import_sonar(int argc, char **argv)
 		return rc;
 	if (!is_vantage(sonar.vantage))
 		return EXIT_TROUBLE;
-	if (port > UINT16_MAX)
+	if (port == 0 || (port > UINT16_MAX && port != PORT_OF_LINE))
 		return options_usage_error(MXSTORE, "--port: %u is none", port);
-	sonar.port = (uint16_t)port;
+	sonar.port = port == PORT_OF_LINE ? 0 : (uint16_t)port;
 	if (!files_open(&files, &o))
 		return files.status;
 	if (import_sonar_files(&files, &sonar, true))

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "mxstore_work.h"
 
@@ -37,6 +38,28 @@ merge_one(struct merge *m, struct store *into, const char *dir)
 	return mxstore_work_status(&m->work, rc, &err);
 }
 
+/* Where none of them is there, nothing is made. */
+static bool
+is_any_there(const struct options *o)
+{
+	struct buf path = {0};
+	struct err err = {0};
+	bool any = false;
+
+	for (int i = 0; i < o->operand_n && !any; i++) {
+		buf_clear(&path);
+		buf_printf(&path, "%s/data.mdb", o->operands[i]);
+		any = access(buf_text(&path), F_OK) == 0;
+	}
+	buf_finish(&path);
+	if (!any) {
+		err_set(
+		    &err, ERR_NOT_FOUND, "%s: no corpus is here; name one that is", o->operands[0]);
+		options_trouble(MXSTORE, &err);
+	}
+	return any;
+}
+
 static int
 run(void *ctx)
 {
@@ -44,6 +67,8 @@ run(void *ctx)
 	struct store *into;
 	int status = EXIT_DONE;
 
+	if (!is_any_there(&m->o))
+		return EXIT_TROUBLE;
 	if (mxstore_open(&m->o, STORE_WRITE, &into) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	for (int i = 0; i < m->o.operand_n && !options_interrupted(); i++) {

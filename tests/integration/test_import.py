@@ -212,6 +212,9 @@ class Sonar(ImportTest):
     def certs(self, *which):
         return ''.join(f'{self.sha1(i)},{b64(self.ders[i])}\n' for i in which)
 
+    def test_port_0_is_none(self):
+        self.assertEqual(self.run_import('sonar', '--port', '0', 'file')[0].status, 2)
+
     def test_one_day(self):
         stem = '2020-06-01-1590969600-smtp_starttls_25_'
         certs = self.write(stem + 'certs.gz', gzip.compress(self.certs(0, 1).encode()))

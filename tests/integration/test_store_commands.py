@@ -150,6 +150,10 @@ class Merge(StoreTest):
             done = self.run_ok('merge', source, '--store', store, status=2)
             self.assertEqual(len(done.err.splitlines()), 1, done)
         self.assertFalse(os.path.exists(self.lab.path('nowhere')))
+        target = self.fresh()
+        done = self.run_ok('merge', self.lab.path('nowhere'), '--store', target, status=2)
+        self.assertIn('nowhere: no corpus is here', done.err)
+        self.assertFalse(os.path.exists(target))
         self.run_ok('merge', '--store', store, status=2)
 
 
@@ -200,6 +204,12 @@ class Backup(StoreTest):
             self.assertClean(restored)
 
     def test_what_is_refused(self):
+        inside = self.store(corpus(1, days=2))
+        done = self.run_ok('backup', os.path.join(inside, 'sub'), '--store', inside, status=2)
+        self.assertIn('lies in the corpus itself', done.err)
+        self.assertFalse(os.path.exists(os.path.join(inside, 'sub')))
+        counted = self.run_ok('check', '--json', '--store', inside).lines()
+        self.assertEqual(counted, [{'type': 'check', 'findings': 0}])
         store = self.store(corpus(1, days=2))
         held = self.fresh()
         os.mkdir(held)

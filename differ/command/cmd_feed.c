@@ -330,7 +330,7 @@ cmd_feed(int argc, char **argv)
 	    "Changes and roll-outs as they were found, one JSON object a line, from a cursor over "
 	    "the "
 	    "journal;\nthe last line is the cursor to go on from.",
-	    QUERY_CHANGES | QUERY_WINDOWS | QUERY_VERDICTS, rows, argc, argv);
+	    QUERY_CHANGES | QUERY_WINDOWS | QUERY_VERDICTS | QUERY_NAMES, rows, argc, argv);
 
 	if (status < 0)
 		status = understand(&f);

@@ -36,7 +36,7 @@ print_classes(struct buf *out)
 static void
 print_fields_json(struct buf *out)
 {
-	static const char *const sources[] = {"certificate", "chain", "tls", "smtp"};
+	static const char *const sources[] = {"certificate", "chain", "tls", "smtp", "dns"};
 
 	for (int i = 0; i < FIELD_N; i++) {
 		const struct field_row *row = &field_table[i];

@@ -73,7 +73,7 @@ cmd_log(int argc, char **argv)
 	int status = query_open(&q, "log", "[HOST…]",
 	    "The history as changes, newest last: what, where, when at the earliest and the "
 	    "latest.",
-	    QUERY_SPAN | QUERY_CHANGES | QUERY_VERDICTS, NULL, argc, argv);
+	    QUERY_SPAN | QUERY_CHANGES | QUERY_VERDICTS | QUERY_NAMES, NULL, argc, argv);
 
 	if (status >= 0)
 		goto out;

@@ -10,13 +10,17 @@
 #include "differ/certificate/chain.h"
 #include "differ/certificate/key.h"
 #include "facts.h"
+#include "store/record/sts_answer.h"
 
 struct fact_input {
 	struct arena *arena;
 	const struct cert *cert;	 /* of rows of SOURCE_CERTIFICATE */
-	const struct evidence *evidence; /* of all others */
-	struct chain chain;		 /* judged, of what was shown */
-	struct key_facts key;		 /* read at most once */
+	const struct evidence *evidence; /* of all others but */
+	const struct dns_answer *answer; /* of those of SOURCE_DNS */
+	struct sts_answer sts;		 /* what it holds, if has_sts */
+	bool has_sts;
+	struct chain chain;   /* judged, of what was shown */
+	struct key_facts key; /* read at most once */
 	bool has_key;
 };
 

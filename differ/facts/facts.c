@@ -124,10 +124,28 @@ facts_of_evidence(const struct evidence *evidence, const struct span *certificat
 	chain_judge(&facts->arena, certificates, certificates != NULL ? evidence->chain_n : 0,
 	    &facts->input.chain);
 	for (int i = 0; i < FIELD_N; i++) {
-		if (field_table[i].source != SOURCE_CERTIFICATE)
+		if (field_table[i].source != SOURCE_CERTIFICATE &&
+		    field_table[i].source != SOURCE_DNS)
 			facts->values[i] = readers[i](&facts->input);
 	}
 	facts->input.evidence = NULL;
+	return facts;
+}
+
+struct facts *
+facts_of_answer(const struct dns_answer *answer)
+{
+	struct facts *facts = facts_create(NULL, 0, false);
+	struct fact_input *in = &facts->input;
+
+	in->answer = answer;
+	in->has_sts = sts_answer_read(&in->sts, answer, NULL) == 0;
+	for (int i = 0; i < FIELD_N; i++)
+		if (field_table[i].source == SOURCE_DNS)
+			facts->values[i] = readers[i](in);
+	if (in->has_sts)
+		sts_answer_finish(&in->sts);
+	in->answer = NULL;
 	return facts;
 }
 

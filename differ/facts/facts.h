@@ -2,8 +2,9 @@
  * facts: the named values of what was shown, read by the field table (fields.def). The table is
  * the only list of fields: extraction, equality, severity, text, JSON and the manual come from it.
  *
- * A row has a source: the certificate (one), the chain (the list of them), TLS, or SMTP. Facts of
- * a certificate alone have VALUE_NULL in the rows of the other sources.
+ * A row has a source: the certificate (one), the chain (the list of them), TLS, SMTP, or DNS, which
+ * is what names held. Facts of a certificate alone have VALUE_NULL in the rows of the other
+ * sources, those of an answer of DNS in all but its own.
  *
  * Certificate rows are read when they are first asked for, and kept. So facts_get() writes behind
  * its const: facts belong to one thread.
@@ -21,7 +22,7 @@
 
 enum severity { SEVERITY_INFO, SEVERITY_NOTICE, SEVERITY_WARNING, SEVERITY_CRITICAL };
 
-enum field_source { SOURCE_CERTIFICATE, SOURCE_CHAIN, SOURCE_TLS, SOURCE_SMTP };
+enum field_source { SOURCE_CERTIFICATE, SOURCE_CHAIN, SOURCE_TLS, SOURCE_SMTP, SOURCE_DNS };
 
 enum field {
 #define FIELD(id, ...) FIELD_##id,
@@ -50,6 +51,8 @@ struct facts *facts_of_trusted_certificate(const void *der, size_t len);
 /* What one observation showed: certificates, TLS and SMTP. `certificates`: the DER of each of the
  * evidence's chain, empty if it is not known; NULL: none is. */
 struct facts *facts_of_evidence(const struct evidence *evidence, const struct span *certificates);
+/* What a name held, or a domain's MTA-STS policy (sts_answer.h). */
+struct facts *facts_of_answer(const struct dns_answer *answer);
 void facts_destroy(struct facts *facts); /* accepts NULL */
 
 /* Never NULL. Valid while the facts live. */

@@ -190,6 +190,19 @@ append_verdicts(struct buf *out, struct changes *changes, const struct change *c
 	return 0;
 }
 
+static void
+append_where(struct buf *out, const struct series *series)
+{
+	if (series->kind == SERIES_DNS) {
+		series_describe(out, series);
+		return;
+	}
+	buf_printf(out, "%s ", series->host);
+	out_history_address(out, series);
+	buf_append_text(out, "  SNI ");
+	out_history_sni(out, series);
+}
+
 int
 out_history_change(struct buf *out, struct changes *changes, const struct change *change,
     const struct change *above, const struct series *series, const struct out_style *style,
@@ -203,10 +216,8 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	buf_append_text(out, out_history_colour(change->severity, style));
 	out_history_time(out, change->event.before_ms, style);
 	buf_printf(out, "  %s", severity_name(change->severity));
-	buf_printf(out, "%s  %s ", plain(style), series->host);
-	out_history_address(out, series);
-	buf_append_text(out, "  SNI ");
-	out_history_sni(out, series);
+	buf_printf(out, "%s  ", plain(style));
+	append_where(out, series);
 	buf_printf(out, "  by %s\n    ", series->vantage);
 	append_classes(out, change->classes);
 	buf_append_text(out, "\n    ");

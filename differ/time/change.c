@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rotation.h"
 #include "store/base/mem.h"
 
 /* Facts are kept in the slot of their evidence number; two that are needed at once never share. */
@@ -100,12 +101,27 @@ read_certificates(
 }
 
 static struct facts *
+read_answer(struct changes *c, uint32_t evidence, struct err *err)
+{
+	struct dns_answer answer;
+	struct facts *facts;
+
+	if (store_dns_answer(c->view, evidence, &answer, err) < 0)
+		return NULL;
+	facts = facts_of_answer(&answer);
+	dns_answer_finish(&answer);
+	return facts;
+}
+
+static struct facts *
 read_facts(struct changes *c, uint32_t evidence, struct err *err)
 {
 	struct evidence e;
 	struct facts *facts = NULL;
 	struct span *certificates;
 
+	if (c->history.kind == SERIES_DNS)
+		return read_answer(c, evidence, err);
 	if (store_evidence(c->view, evidence, &e, err) < 0)
 		return NULL;
 	certificates = mem_zero(e.chain_n, sizeof(*certificates));
@@ -256,6 +272,14 @@ hash_fields(struct changes *c, const struct transition *t)
 }
 
 static void
+append_moments(struct buf *b, const struct change *change, const struct transition *t)
+{
+	buf_append(b, t->old_state->id.bytes, HASH_LEN);
+	buf_append(b, t->new_state->id.bytes, HASH_LEN);
+	buf_printf(b, "\n%lld\n%lld\n", (long long)change->after_ms, (long long)change->before_ms);
+}
+
+static void
 identify(struct changes *c, struct change *change, const struct series *series,
     const struct transition *t)
 {
@@ -263,12 +287,16 @@ identify(struct changes *c, struct change *change, const struct series *series,
 	char address[IP_TEXT_MAX];
 
 	buf_clear(b);
+	if (series->kind == SERIES_DNS) {
+		buf_printf(b, "%s\n%u\n%s\n", series->host, series->rrtype, series->vantage);
+		append_moments(b, change, t);
+		change_id(change->id, b->data, b->len);
+		return;
+	}
 	ip_format(&series->address, address);
 	buf_printf(b, "%s\n%s\n%u\n%s\n%s\n%s\n%s\n", series->host, address, series->port,
 	    sni_name(series->sni), series->sni_name, offer_name(series->offer), series->vantage);
-	buf_append(b, t->old_state->id.bytes, HASH_LEN);
-	buf_append(b, t->new_state->id.bytes, HASH_LEN);
-	buf_printf(b, "\n%lld\n%lld\n", (long long)change->after_ms, (long long)change->before_ms);
+	append_moments(b, change, t);
 	change_id(change->id, b->data, b->len);
 }
 
@@ -282,7 +310,7 @@ changes_verdicts(struct changes *c, const struct series *series, const struct ch
 	int rc;
 
 	v->has_old = v->has_new = false;
-	if (c->judge == NULL)
+	if (c->judge == NULL || series->kind != SERIES_PROBE)
 		return 0;
 	if ((rc = judge_sighting(c->judge, series, e->old.evidence, e->old.time_ms, &v->old, err)) <
 	    0)
@@ -345,12 +373,13 @@ changes_widen(const struct changes *c, int64_t *after_ms, int64_t *before_ms)
 	*before_ms = widen(*before_ms, c->rules.clock_error_ms);
 }
 
-/* Whether all that differs between two chains is to be ignored. */
+/* Whether all that differs between two chains, or in what a name held, is to be ignored. */
 static bool
 is_ignored(const struct changes *c, const struct transition *t)
 {
 	return t->differences_n == 0 && c->ignored_n > 0 && t->event->kind == LIFETIME_BEGIN &&
-	       t->old_state->has_chain && t->new_state->has_chain;
+	       (t->series->kind == SERIES_DNS ||
+		   (t->old_state->has_chain && t->new_state->has_chain));
 }
 
 /* 1; 0 where it is ignored. */
@@ -363,7 +392,9 @@ describe(struct changes *c, uint32_t number, const struct series *series,
 
 	if ((rc = compare(c, event, &t, err)) < 0)
 		return rc;
+	t.series = series;
 	*change = (struct change){.series = number,
+	    .kind = series->kind,
 	    .event = *event,
 	    .after_ms = widen(event->after_ms, -c->rules.clock_error_ms),
 	    .before_ms = widen(event->before_ms, c->rules.clock_error_ms),
@@ -385,12 +416,15 @@ changes_read(struct changes *c, uint32_t number, const struct series *series, in
 	int rc;
 
 	c->n = 0;
+	c->history.kind = series->kind;
 	if ((rc = history_read(&c->history, number, until_ms, without, &events, &events_n, err)) <
 	    0)
 		return rc;
-	for (size_t i = 0; rc >= 0 && i < events_n; i++)
-		if ((rc = describe(c, number, series, &events[i], add(c), err)) == 0)
+	for (size_t i = 0; rc >= 0 && i < events_n; i++) {
+		if ((rc = rotation_explains(&c->history, series, &events[i], err)) == 0 &&
+		    (rc = describe(c, number, series, &events[i], add(c), err)) == 0)
 			c->n--; /* all that differs is ignored */
+	}
 	*list = c->list;
 	*n = c->n;
 	return rc < 0 ? rc : 0;
@@ -403,6 +437,7 @@ changes_between(struct changes *c, uint32_t number, const struct series *series,
 	struct lifetime_event event = {.kind = LIFETIME_BEGIN};
 	int rc;
 
+	c->history.kind = series->kind;
 	if ((rc = history_last_observed(&c->history, number, from_ms + 1, &event.old, err)) <= 0 ||
 	    (rc = history_last_observed(&c->history, number, to_ms + 1, &event.new, err)) <= 0)
 		return rc;
@@ -418,8 +453,10 @@ changes_classify(
     struct changes *c, const struct lifetime_event *event, unsigned *classes, struct err *err)
 {
 	struct transition t;
-	int rc = compare(c, event, &t, err);
+	int rc;
 
+	c->history.kind = SERIES_PROBE;
+	rc = compare(c, event, &t, err);
 	if (rc == 0)
 		*classes = classify(&t);
 	return rc;
@@ -432,6 +469,7 @@ changes_differences(struct changes *c, const struct change *change,
 	struct transition t;
 	int rc;
 
+	c->history.kind = change->kind;
 	if ((rc = compare(c, &change->event, &t, err)) < 0)
 		return rc;
 	*differences = t.differences;

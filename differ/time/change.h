@@ -19,6 +19,7 @@
 
 struct change {
 	uint32_t series;
+	enum series_kind kind;	     /* of the series */
 	struct lifetime_event event; /* times as observed */
 	int64_t after_ms, before_ms; /* the bracket, widened by the clock error */
 	bool clock_stepped; /* the clock was set during one of the two probes: trust it less */
@@ -47,8 +48,8 @@ struct history *changes_history(struct changes *changes);
 /* A bracket widened by the clock error. */
 void changes_widen(const struct changes *changes, int64_t *after_ms, int64_t *before_ms);
 
-/* The changes of one probe series up to until_ms, in order of `before_ms`: borrowed until the next
- * call. Changes in ignored fields alone are left out. */
+/* The changes of one series, of a probe or of a name, up to until_ms, in order of `before_ms`:
+ * borrowed until the next call. Changes in ignored fields alone are left out. */
 int changes_read(struct changes *changes, uint32_t number, const struct series *series,
     int64_t until_ms, const struct history_without *without, const struct change **list, size_t *n,
     struct err *err);

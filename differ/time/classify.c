@@ -377,6 +377,78 @@ tls_change(const struct transition *t)
 		   differs(t, FIELD_GROUP));
 }
 
+/* ---- what names hold ------------------------------------------------------------------------ */
+
+static bool
+is_of_names(const struct transition *t)
+{
+	return t->series != NULL && t->series->kind == SERIES_DNS &&
+	       t->event->kind != LIFETIME_GONE && t->event->kind != LIFETIME_BACK;
+}
+
+/* Where both are known: what is bogus may hold anything. */
+static bool
+records_differ(const struct transition *t, uint16_t rrtype)
+{
+	return is_of_names(t) && t->series->rrtype == rrtype &&
+	       get(t->old, FIELD_RECORDS)->kind == VALUE_LIST &&
+	       get(t->new, FIELD_RECORDS)->kind == VALUE_LIST && differs(t, FIELD_RECORDS);
+}
+
+static bool
+mx_change(const struct transition *t)
+{
+	return records_differ(t, RRTYPE_MX);
+}
+
+static bool
+address_change(const struct transition *t)
+{
+	return records_differ(t, RRTYPE_A) || records_differ(t, RRTYPE_AAAA) ||
+	       records_differ(t, RRTYPE_CNAME);
+}
+
+static bool
+tlsa_change(const struct transition *t)
+{
+	return records_differ(t, RRTYPE_TLSA);
+}
+
+static bool
+sts_change(const struct transition *t)
+{
+	if (records_differ(t, RRTYPE_TXT))
+		return strncmp(t->series->host, "_mta-sts.", 9) == 0;
+	return is_of_names(t) && t->series->rrtype == RRTYPE_STS && t->differences_n > 0;
+}
+
+static bool
+has_status(const struct facts *facts, enum dns_status status)
+{
+	const struct value *v = get(facts, FIELD_DNS_STATUS);
+
+	return v->kind == VALUE_TEXT && strcmp(v->text, dns_status_name(status)) == 0;
+}
+
+/* That a resolver strips signatures says nothing about the name. */
+static bool
+is_without_dnssec(const struct facts *facts)
+{
+	return has_status(facts, DNS_INSECURE) || has_status(facts, DNS_BOGUS);
+}
+
+static bool
+dnssec_lost(const struct transition *t)
+{
+	return is_of_names(t) && has_status(t->old, DNS_SECURE) && is_without_dnssec(t->new);
+}
+
+static bool
+dnssec_gained(const struct transition *t)
+{
+	return is_of_names(t) && is_without_dnssec(t->old) && has_status(t->new, DNS_SECURE);
+}
+
 const struct class_row class_table[CLASS_N] = {
     [CLASS_SENTINEL] = {"sentinel", SEVERITY_CRITICAL,
 	"a self-signed certificate that exists to say something: under a reserved top-level "
@@ -390,7 +462,7 @@ const struct class_row class_table[CLASS_N] = {
     [CLASS_STARTTLS_LOST] = {"starttls-lost", SEVERITY_CRITICAL,
 	"STARTTLS was to be had and is no longer", starttls_lost},
     [CLASS_DNSSEC_LOST] = {"dnssec-lost", SEVERITY_CRITICAL,
-	"the records of a name were secure and are no longer", NULL},
+	"the records of a name were secure and are no longer", dnssec_lost},
     [CLASS_GONE] = {"gone", SEVERITY_WARNING, "nothing was observed for --gone-after though probed",
 	gone},
     [CLASS_KEY_ALGORITHM_CHANGE] = {"key-algorithm-change", SEVERITY_NOTICE,
@@ -416,13 +488,15 @@ const struct class_row class_table[CLASS_N] = {
 	"trusted",
 	trust_gained},
     [CLASS_DNSSEC_GAINED] = {"dnssec-gained", SEVERITY_NOTICE,
-	"the records of a name were insecure and are secure", NULL},
-    [CLASS_MX_CHANGE] = {"mx-change", SEVERITY_NOTICE, "the MX records of a domain differ", NULL},
-    [CLASS_ADDRESS_CHANGE] = {"address-change", SEVERITY_INFO, "the addresses of an MX differ",
-	NULL},
+	"the records of a name were insecure or bogus and are secure", dnssec_gained},
+    [CLASS_MX_CHANGE] = {"mx-change", SEVERITY_NOTICE, "the MX records of a domain differ",
+	mx_change},
+    [CLASS_ADDRESS_CHANGE] = {"address-change", SEVERITY_INFO, "the addresses of a host differ",
+	address_change},
     [CLASS_TLSA_CHANGE] = {"tlsa-change", SEVERITY_NOTICE, "the TLSA records of an MX differ",
-	NULL},
-    [CLASS_STS_CHANGE] = {"sts-change", SEVERITY_NOTICE, "the MTA-STS policy differs", NULL},
+	tlsa_change},
+    [CLASS_STS_CHANGE] = {"sts-change", SEVERITY_NOTICE,
+	"the MTA-STS policy, or what announces it, differs", sts_change},
     [CLASS_REISSUE] = {"reissue", SEVERITY_NOTICE,
 	"another certificate of the same key and the same end of validity", reissue},
     [CLASS_REKEY] = {"rekey", SEVERITY_INFO, "another public key", rekey},

@@ -41,6 +41,7 @@ enum change_class {
 
 /* What a rule may look at: two observed moments and the fields that differ between them. */
 struct transition {
+	const struct series *series; /* NULL: of a probe */
 	const struct lifetime_event *event;
 	const struct state *old_state, *new_state;
 	const struct facts *old, *new;

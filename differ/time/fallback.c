@@ -241,8 +241,9 @@ fallback_find(struct changes *changes, struct store_view *view, uint32_t number,
 	struct finder f = {.changes = changes, .host = series->host};
 	int rc;
 
-	if (series->sni != SNI_NONE && series->sni != SNI_UNKNOWN)
+	if (series->kind != SERIES_PROBE || (series->sni != SNI_NONE && series->sni != SNI_UNKNOWN))
 		return 0;
+	changes_history(changes)->kind = SERIES_PROBE;
 	if ((rc = read_steps(changes, number, until_ms, &f.mine, err)) < 0 || f.mine.n == 0 ||
 	    (rc = read_named(&f, view, series, until_ms, err)) < 0)
 		goto out;

@@ -323,7 +323,7 @@ feed_series(struct feed *f, uint32_t number, size_t at, size_t n, struct err *er
 		 f->query->changes, number, &series, INT64_MAX, NULL, &list, &list_n, err)) < 0)
 		return rc;
 	rc = emit(f, &series, list, list_n, err);
-	if (f->differs)
+	if (f->differs && series.kind == SERIES_PROBE)
 		feed_windows_touch(&f->windows, series.host);
 	return rc;
 }

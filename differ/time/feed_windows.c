@@ -50,7 +50,7 @@ choose(void *ctx, uint32_t number, const struct series *series, struct err *err)
 	size_t octet = number / 8;
 
 	(void)err;
-	if (!query_chooses(p->windows->query, series))
+	if (series->kind != SERIES_PROBE || !query_chooses(p->windows->query, series))
 		return 0;
 	if (octet >= p->chosen.len) {
 		size_t more = octet + 1 - p->chosen.len;

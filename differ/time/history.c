@@ -9,7 +9,7 @@
 void
 history_init(struct history *h, struct store_view *view, const struct lifetime_rules *rules)
 {
-	*h = (struct history){.view = view, .states = states_create(view)};
+	*h = (struct history){.view = view, .states = states_create(view), .kind = SERIES_PROBE};
 	lifetimes_init(&h->lifetimes, rules);
 }
 
@@ -37,16 +37,24 @@ take(struct history *h, const struct lifetime_sighting *s)
 static int
 evidence_id(struct history *h, uint32_t evidence, struct hash *id, struct err *err)
 {
+	struct dns_answer a;
 	struct evidence e;
 	struct buf bytes = {0};
 	int rc;
 
-	if ((rc = store_evidence(h->view, evidence, &e, err)) < 0)
-		return rc;
-	evidence_encode(&bytes, &e);
+	if (h->kind == SERIES_DNS) {
+		if ((rc = store_dns_answer(h->view, evidence, &a, err)) < 0)
+			return rc;
+		dns_answer_encode(&bytes, &a);
+		dns_answer_finish(&a);
+	} else {
+		if ((rc = store_evidence(h->view, evidence, &e, err)) < 0)
+			return rc;
+		evidence_encode(&bytes, &e);
+		evidence_finish(&e);
+	}
 	*id = hash_sha256(bytes.data, bytes.len);
 	buf_finish(&bytes);
-	evidence_finish(&e);
 	return 0;
 }
 
@@ -104,7 +112,7 @@ find_state(struct history *h, struct lifetime_sighting *s, struct err *err)
 	int rc;
 
 	if (!h->has_evidence || s->evidence != h->evidence) {
-		if ((rc = states_of_evidence(h->states, s->evidence, &h->state, err)) < 0)
+		if ((rc = states_of_evidence(h->states, h->kind, s->evidence, &h->state, err)) < 0)
 			return rc;
 		h->evidence = s->evidence;
 		h->has_evidence = true;
@@ -158,8 +166,7 @@ history_read(struct history *h, uint32_t series, int64_t until_ms,
 
 	lifetimes_clear(&h->lifetimes);
 	h->moment_n = 0;
-	if ((rc = timeline_init(
-		 &timeline, h->view, series, SERIES_PROBE, INT64_MIN, until_ms, err)) < 0)
+	if ((rc = timeline_init(&timeline, h->view, series, h->kind, INT64_MIN, until_ms, err)) < 0)
 		return rc;
 	while ((rc = timeline_next(&timeline, &sighting, err)) > 0) {
 		if (left_out(without, &at, sighting.time_ms))
@@ -184,8 +191,8 @@ last_of_moment(struct history *h, uint32_t series, int64_t time_ms,
 	int rc;
 
 	h->moment_n = 0;
-	if ((rc = timeline_init(
-		 &timeline, h->view, series, SERIES_PROBE, time_ms, time_ms + 1, err)) < 0)
+	if ((rc = timeline_init(&timeline, h->view, series, h->kind, time_ms, time_ms + 1, err)) <
+	    0)
 		return rc;
 	while ((rc = timeline_next(&timeline, &s, err)) > 0) {
 		struct lifetime_sighting one = {.time_ms = s.time_ms, .evidence = s.evidence};
@@ -210,7 +217,7 @@ history_last_observed(struct history *h, uint32_t series, int64_t before_ms,
 	struct sighting s;
 	int rc;
 
-	while ((rc = timeline_last(h->view, series, SERIES_PROBE, before_ms, &s, err)) > 0) {
+	while ((rc = timeline_last(h->view, series, h->kind, before_ms, &s, err)) > 0) {
 		if ((rc = last_of_moment(h, series, s.time_ms, sighting, err)) != 0)
 			return rc;
 		before_ms = s.time_ms;
@@ -262,8 +269,7 @@ steady_from(struct history *h, uint32_t series, int64_t from_ms, int64_t since_m
 
 	lifetimes_clear(&h->lifetimes);
 	h->moment_n = 0;
-	if ((rc = timeline_init(
-		 &timeline, h->view, series, SERIES_PROBE, from_ms, INT64_MAX, err)) < 0)
+	if ((rc = timeline_init(&timeline, h->view, series, h->kind, from_ms, INT64_MAX, err)) < 0)
 		return rc;
 	rc = walk_steady(h, &timeline, since_ms, until_ms, err);
 	timeline_finish(&timeline);

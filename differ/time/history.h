@@ -17,6 +17,7 @@ struct history_moment {
 struct history {
 	struct store_view *view;
 	struct states *states;
+	enum series_kind kind;	       /* of the series that are read: SERIES_PROBE, until set */
 	struct lifetimes lifetimes;    /* of the series that was read last */
 	struct history_moment *moment; /* the sightings of one moment, to be put in order */
 	size_t moment_n, moment_cap;
@@ -34,7 +35,7 @@ struct history_without {
 void history_init(struct history *h, struct store_view *view, const struct lifetime_rules *rules);
 void history_finish(struct history *h);
 
-/* The events of one probe series up to until_ms (exclusive); *events borrowed until the next
+/* The events of one series of h->kind up to until_ms (exclusive); *events borrowed until the next
  * call. h->lifetimes tells what is shown at the end. */
 int history_read(struct history *h, uint32_t series, int64_t until_ms,
     const struct history_without *without, const struct lifetime_event **events, size_t *n,

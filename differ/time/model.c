@@ -48,6 +48,21 @@ model_classes(struct arena *a, unsigned classes)
 
 /* ---- series ------------------------------------------------------------------------------ */
 
+/* A name has no place; "rrtype" tells what was asked of it. */
+static void
+add_name(struct value_builder *b, const struct series *s)
+{
+	static const char *const none[] = {"address", "port", "sni", "sni_name", "offer"};
+	char rrtype[16];
+
+	value_add_member(b, "host", text(b->arena, s->host));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		value_add_member(b, none[i], value_null());
+	value_add_member(b, "vantage", text(b->arena, s->vantage));
+	value_add_member(b, "rrtype",
+	    text(b->arena, s->rrtype == RRTYPE_STS ? "MTA-STS" : rrtype_name(s->rrtype, rrtype)));
+}
+
 static void
 add_place(struct value_builder *b, const struct series *s)
 {
@@ -62,6 +77,10 @@ add_place(struct value_builder *b, const struct series *s)
 static void
 add_series(struct value_builder *b, const struct series *s)
 {
+	if (s->kind == SERIES_DNS) {
+		add_name(b, s);
+		return;
+	}
 	add_place(b, s);
 	value_add_member(b, "sni", text(b->arena, sni_name(s->sni)));
 	value_add_member(

@@ -222,6 +222,7 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 	case OPTIONS_OK:
 		break;
 	}
+	q->with_names = (takes & QUERY_NAMES) != 0;
 	if ((status = understand(q)) >= 0)
 		return status;
 	q->colour = options_colour(stdout);

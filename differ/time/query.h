@@ -23,6 +23,7 @@ struct query {
 	int64_t between_ms[2];		   /* becomes since_ms and until_ms */
 	int64_t clock_error_ms, gone_after_ms, window_gap_ms;
 	unsigned settle;
+	bool with_names; /* series of DNS, too, if no option is about probes */
 	bool exit_code, utc, all_fields, plot, no_verdict;
 	/* as understood */
 	unsigned sni_bits, class_bits; /* 0: all */
@@ -48,6 +49,7 @@ enum query_option {
 	QUERY_CHANGES = 1 << 2,	 /* --class, --severity, --ignore, --exit-code */
 	QUERY_WINDOWS = 1 << 3,	 /* --group, --window-gap, --plot */
 	QUERY_VERDICTS = 1 << 4, /* --roots, --postfix, --nexthop, --no-verdict */
+	QUERY_NAMES = 1 << 5,	 /* what names held is asked about, too */
 };
 
 /*
@@ -64,7 +66,7 @@ void query_close(struct query *q);
 void query_release(struct query *q);
 int query_refresh(struct query *q, struct err *err);
 
-/* Calls `each` for every chosen probe series once, in the order of exports for each operand; stops
+/* Calls `each` for every chosen series once, in the order of exports for each operand; stops
  * at its first negative return. An operand that matches no series is named on standard error, and
  * *missing set. SIGINT and SIGTERM end the walk with an error that says how far it came. */
 typedef int query_each(void *ctx, uint32_t number, const struct series *series, struct err *err);

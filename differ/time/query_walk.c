@@ -90,11 +90,18 @@ walk_filter(
 	return rc < 0 ? rc : 0;
 }
 
+/* Whether names are asked about, too. */
+static bool
+takes_names(const struct query *q)
+{
+	return q->with_names && q->sni_bits == 0 && q->offer == NULL;
+}
+
 static struct series_filter
 filter_of(const struct query *q)
 {
 	return (struct series_filter){
-	    .kind = SERIES_PROBE, .sni = q->sni_bits, .vantage = q->vantage};
+	    .kind = takes_names(q) ? 0 : SERIES_PROBE, .sni = q->sni_bits, .vantage = q->vantage};
 }
 
 bool
@@ -220,7 +227,10 @@ static int
 each_moved(void *ctx, uint32_t number, const struct series *series, struct err *err)
 {
 	struct moved *m = ctx;
-	int rc = history_is_steady(
+	int rc;
+
+	changes_history(m->query->changes)->kind = series->kind;
+	rc = history_is_steady(
 	    changes_history(m->query->changes), number, m->since_ms, m->until_ms, err);
 
 	return rc == 0 ? m->each(m->ctx, number, series, err) : rc < 0 ? rc : 0;
@@ -229,7 +239,8 @@ each_moved(void *ctx, uint32_t number, const struct series *series, struct err *
 static bool
 is_wanted(const struct query *q, const struct series *s)
 {
-	return s->kind == SERIES_PROBE && (q->sni_bits == 0 || (q->sni_bits & 1u << s->sni) != 0) &&
+	return (s->kind == SERIES_PROBE || takes_names(q)) &&
+	       (q->sni_bits == 0 || (q->sni_bits & 1u << s->sni) != 0) &&
 	       (q->vantage == NULL || strcmp(s->vantage, q->vantage) == 0);
 }
 
@@ -245,7 +256,7 @@ query_chooses(const struct query *q, const struct series *s)
 		struct ip address;
 
 		named = ip_parse(&address, q->options.operands[i])
-			    ? ip_compare(&address, &s->address) == 0
+			    ? s->kind == SERIES_PROBE && ip_compare(&address, &s->address) == 0
 			    : host_normalise(q->options.operands[i], host, NULL) == 0 &&
 				  host_is_under(s->host, host);
 	}

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "store/base/mem.h"
+#include "store/record/sts_answer.h"
+#include "store/record/txt.h"
 
 #define UNKNOWN UINT32_MAX
 #define STEPPED (UINT32_C(1) << 31) /* beside a state's number */
@@ -123,19 +125,88 @@ state_of(const struct evidence *e, char words[WORDS_MAX])
 	return state;
 }
 
-int
-states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct err *err)
+/* What is known of a policy that could not be fetched is what was known before. */
+static void
+name_policy(struct state *state, const struct sts_answer *sts, struct buf *named)
 {
+	state->observed = sts->result != STS_FETCH_ERROR;
+	buf_printf(named, "sts\n%s\n", sts_result_name(sts->result));
+	for (size_t i = 0; i < sts->policy_n; i++)
+		buf_printf(named, "%s\n", sts->policy[i]);
+}
+
+static void
+name_records(struct state *state, const struct dns_answer *a, struct buf *named)
+{
+	state->observed = a->status != DNS_FAILED;
+	buf_printf(named, "dns\n%s\n", dns_status_name(a->status));
+	for (size_t i = 0; i < a->records_n; i++) {
+		if (a->records[i][0] != '"' || !txt_join(named, a->records[i]))
+			buf_append_text(named, a->records[i]);
+		buf_append_byte(named, '\0');
+	}
+}
+
+/* NXDOMAIN or no such records at the name: there are none either way. */
+static struct state
+state_of_answer(const struct dns_answer *a, char words[WORDS_MAX])
+{
+	struct state state = {.words = words};
+	struct buf named = {0};
+	struct sts_answer sts;
+
+	if (sts_answer_read(&sts, a, NULL) == 0) {
+		snprintf(words, WORDS_MAX, "%s", sts_result_name(sts.result));
+		name_policy(&state, &sts, &named);
+		sts_answer_finish(&sts);
+	} else {
+		snprintf(words, WORDS_MAX, "%s", dns_status_name(a->status));
+		name_records(&state, a, &named);
+	}
+	state.id = hash_sha256(named.data, named.len);
+	buf_finish(&named);
+	return state;
+}
+
+/* *stepped: the clock was. */
+static int
+read_state(struct states *s, enum series_kind kind, uint32_t evidence, struct state *state,
+    char words[WORDS_MAX], bool *stepped, struct err *err)
+{
+	struct dns_answer a;
 	struct evidence e;
+	int rc;
+
+	*stepped = false;
+	if (kind == SERIES_DNS) {
+		if ((rc = store_dns_answer(s->view, evidence, &a, err)) < 0)
+			return rc;
+		*state = state_of_answer(&a, words);
+		dns_answer_finish(&a);
+		return 0;
+	}
+	if ((rc = store_evidence(s->view, evidence, &e, err)) < 0)
+		return rc;
+	*state = state_of(&e, words);
+	*stepped = (e.flags & FLAG_CLOCK_STEPPED) != 0;
+	evidence_finish(&e);
+	return 0;
+}
+
+int
+states_of_evidence(
+    struct states *s, enum series_kind kind, uint32_t evidence, uint32_t *number, struct err *err)
+{
 	struct state state;
 	char words[WORDS_MAX];
+	bool stepped;
 	int rc;
 
 	if (evidence < s->evidence_cap && s->of_evidence[evidence] != UNKNOWN) {
 		*number = s->of_evidence[evidence] & ~STEPPED;
 		return 0;
 	}
-	if ((rc = store_evidence(s->view, evidence, &e, err)) < 0)
+	if ((rc = read_state(s, kind, evidence, &state, words, &stepped, err)) < 0)
 		return rc;
 	if (evidence >= s->evidence_cap) {
 		uint32_t cap = s->evidence_cap > 0 ? s->evidence_cap : 256;
@@ -147,11 +218,9 @@ states_of_evidence(struct states *s, uint32_t evidence, uint32_t *number, struct
 		    (cap - s->evidence_cap) * sizeof(*s->of_evidence));
 		s->evidence_cap = cap;
 	}
-	state = state_of(&e, words);
 	*number = s->of_evidence[evidence] = intern(s, &state);
-	if ((e.flags & FLAG_CLOCK_STEPPED) != 0)
+	if (stepped)
 		s->of_evidence[evidence] |= STEPPED;
-	evidence_finish(&e);
 	return 0;
 }
 

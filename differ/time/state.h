@@ -1,8 +1,9 @@
 /*
  * state: what a series can be in, as CONTRACT defines it for lifetimes: a chain; or an observed
  * state without one (its outcome); or what an imported log reported, with the kind of the
- * server's signature. Each distinct state of a run gets a small number, and each evidence record
- * is looked up in the store once, however many observations show it.
+ * server's signature; of a name the records with what validation said of them; of an MTA-STS policy
+ * the policy, or why there is none. Each distinct state of a run gets a small number, and each
+ * evidence record is looked up in the store once, however many observations show it.
  *
  * What is not observed has a state as well (its outcome): it is where a series went that is gone.
  *
@@ -28,7 +29,8 @@ struct states *states_create(struct store_view *view);
 void states_destroy(struct states *states); /* accepts NULL */
 
 /* *number is the state's; the same for every evidence that shows the same. */
-int states_of_evidence(struct states *states, uint32_t evidence, uint32_t *number, struct err *err);
+int states_of_evidence(struct states *states, enum series_kind kind, uint32_t evidence,
+    uint32_t *number, struct err *err);
 /* Whether the clock was set during a probe (FLAG_CLOCK_STEPPED); of an evidence looked up before.
  */
 bool states_clock_stepped(const struct states *states, uint32_t evidence);

@@ -53,6 +53,14 @@ struct series {
 	uint16_t rrtype; /* 1 A, 15 MX, 16 TXT, 28 AAAA, 52 TLSA …, RRTYPE_STS */
 };
 
+/* Those that have a meaning here. */
+#define RRTYPE_A 1
+#define RRTYPE_CNAME 5
+#define RRTYPE_MX 15
+#define RRTYPE_TXT 16
+#define RRTYPE_AAAA 28
+#define RRTYPE_TLSA 52
+
 /* No type of DNS: what came of fetching the MTA-STS policy of the domain (sts_answer.h). */
 #define RRTYPE_STS 65280
 

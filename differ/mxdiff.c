@@ -16,6 +16,7 @@ static const struct command {
     {"windows", cmd_windows, "the roll-outs: the same change over many series"},
     {"feed", cmd_feed, "changes as they were found, from a cursor"},
     {"metrics", cmd_metrics, "the present as metrics, for Prometheus"},
+    {"policy", cmd_policy, "what senders get at a domain's MXs, and what to write for it"},
     {"fields", cmd_fields, "the table of fields, classes and severities"},
 };
 

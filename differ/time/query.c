@@ -25,17 +25,19 @@ add_rows(struct option_row *rows, size_t n, const struct option_row *more)
 static void
 make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct option_row *more)
 {
-	const struct option_row all[] = {
+	const struct option_row lifetimes[] = {
 	    {"sni", 0, OPTION_LIST, &q->sni, "V[,V…]",
 		"only these variants: none, hostname, nexthop, unknown, literal"},
 	    {"offer", 0, OPTION_TEXT, &q->offer, "O", "only what was seen under this offer"},
-	    {"vantage", 0, OPTION_TEXT, &q->vantage, "NAME", "only what this vantage saw"},
 	    {"settle", 0, OPTION_UNSIGNED, &q->settle, "N",
 		"other observations that end a lifetime (20)"},
 	    {"gone-after", 0, OPTION_SPAN, &q->gone_after_ms, "SPAN",
 		"time without an observation after which a series is gone (7d)"},
 	    {"clock-error", 0, OPTION_SPAN, &q->clock_error_ms, "SPAN",
 		"widen every bracket by this on both sides (0)"},
+	    {0}};
+	const struct option_row all[] = {
+	    {"vantage", 0, OPTION_TEXT, &q->vantage, "NAME", "only what this vantage saw"},
 	    {"utc", 0, OPTION_FLAG, &q->utc, NULL, "print times in UTC, not in the zone of TZ"},
 	    {0}};
 	const struct option_row at[] = {
@@ -65,6 +67,8 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 		"the CAs that senders trust (" ROOTS_DEFAULT ")"},
 	    {"postfix", 0, OPTION_TEXT, &q->postfix, "VERSION",
 		"verdicts in the words of Postfix 3.4 to 3.11 (3.7)"},
+	    {0}};
+	const struct option_row judged[] = {
 	    {"nexthop", 0, OPTION_TEXT, &q->nexthop, "DOMAIN",
 		"the recipient domain of the hosts, for the level secure"},
 	    {"no-verdict", 0, OPTION_FLAG, &q->no_verdict, NULL,
@@ -76,7 +80,9 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 	n = add_rows(rows, n, (takes & QUERY_SPAN) != 0 ? span : NULL);
 	n = add_rows(rows, n, (takes & QUERY_CHANGES) != 0 ? changes : NULL);
 	n = add_rows(rows, n, (takes & QUERY_WINDOWS) != 0 ? windows : NULL);
-	n = add_rows(rows, n, (takes & QUERY_VERDICTS) != 0 ? verdicts : NULL);
+	n = add_rows(rows, n, (takes & (QUERY_VERDICTS | QUERY_POLICY)) != 0 ? verdicts : NULL);
+	n = add_rows(rows, n, (takes & QUERY_VERDICTS) != 0 ? judged : NULL);
+	n = add_rows(rows, n, (takes & QUERY_POLICY) == 0 ? lifetimes : NULL);
 	add_rows(rows, n, all);
 }
 
@@ -229,7 +235,7 @@ query_open(struct query *q, const char *command, const char *operands, const cha
 	if (store_find_dir(q->options.store, &dir, &err) < 0 ||
 	    store_open(&q->store, buf_text(&dir), STORE_READ, &err) < 0 ||
 	    store_view_open(q->store, &q->view, &err) < 0 ||
-	    ((takes & QUERY_VERDICTS) != 0 && !q->no_verdict &&
+	    ((takes & (QUERY_VERDICTS | QUERY_POLICY)) != 0 && !q->no_verdict &&
 		judge_create(&q->judge, q->view, &q->judging, &err) < 0)) {
 		status = options_trouble(PROGRAM, &err);
 	} else {

@@ -50,6 +50,8 @@ enum query_option {
 	QUERY_WINDOWS = 1 << 3,	 /* --group, --window-gap, --plot */
 	QUERY_VERDICTS = 1 << 4, /* --roots, --postfix, --nexthop, --no-verdict */
 	QUERY_NAMES = 1 << 5,	 /* what names held is asked about, too */
+	QUERY_POLICY = 1 << 6,	 /* --roots, --postfix, and of those that all take only --vantage
+				  * and --utc */
 };
 
 /*

@@ -10,6 +10,7 @@ in which the collector and Postfix run as well.
 """
 from . import netns, packages, postfix
 from .dns import NameServer, Zone
+from .lab import end_family
 from .receivers import Receivers
 from .situations import BOGUS, PLAIN, SIGNED
 from .unbound import Unbound
@@ -54,8 +55,9 @@ def fingerprint(observation):
 
 
 class Ground:
-    def __init__(self, lab, situations):
-        for package in ('nsd', 'unbound', 'postfix'):
+    def __init__(self, lab, situations, more=()):
+        """more: further lines of the signed zone."""
+        for package in ('nsd', 'unbound', 'postfix', 'exim'):
             packages.for_server(lab, package)
         netns.enter()
         self.situations = situations
@@ -70,14 +72,28 @@ class Ground:
             if s.forge:
                 digest = s.tlsa[0].split()[-1]
                 forge = (digest, digest[::-1])
-        zones = [Zone(SIGNED + '.', '\n'.join(lines[SIGNED]), forge=forge),
-                 Zone(PLAIN + '.', '\n'.join(lines[PLAIN]), signed=False),
-                 Zone(BOGUS + '.', '\n'.join(lines[BOGUS]), wrong_ds=True)]
-        self.dns = NameServer(lab, zones, address='127.0.0.54')
-        self.resolver = Unbound(lab, self.dns)
+        lines[SIGNED] += more
+        self.lab, self.lines, self.forge = lab, lines, forge
+        self.dns = self.resolver = None
+        self.publish()
         self.receivers = Receivers(lab)
         for s in {self.address[s.domain]: s for s in reversed(situations)}.values():
             self.receivers.add(self.address[s.domain], s.mx_host, s.server)
+
+    def publish(self, *more):
+        """From now on, DNS says this as well: lines of the signed zone."""
+        lines = self.lines
+        lines[SIGNED] += more
+        generation = 1
+        if self.dns:
+            generation = 1 + int(self.dns.name.removeprefix('nsd-'))
+            for process in (self.resolver.process, self.dns.process):
+                end_family(process)
+        zones = [Zone(SIGNED + '.', '\n'.join(lines[SIGNED]), forge=self.forge),
+                 Zone(PLAIN + '.', '\n'.join(lines[PLAIN]), signed=False),
+                 Zone(BOGUS + '.', '\n'.join(lines[BOGUS]), wrong_ds=True)]
+        self.dns = NameServer(self.lab, zones, address='127.0.0.54', name=f'nsd-{generation}')
+        self.resolver = Unbound(self.lab, self.dns, name=f'unbound-{generation}')
 
     def shown(self, observations):
         """{(domain, variant): observation}: what each domain's MX showed."""

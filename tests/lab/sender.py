@@ -59,6 +59,7 @@ class Sender(Unpacked):
             'default_destination_recipient_limit = 1', 'smtp_tls_loglevel = 1',
             f'smtp_tls_CAfile = {root}', 'smtp_dns_support_level = dnssec',
             'smtp_connection_cache_on_demand = no', 'smtp_mx_session_limit = 0',
+            'smtp_mx_address_limit = 0',
             'smtp_connect_timeout = 10s', 'smtp_helo_timeout = 10s', 'smtp_starttls_timeout = 20s',
             # Nothing is tried twice. Plaintext is fallen back to after a failed handshake only
             # with mail that has waited for minimal_backoff_time: so all waits, on hold.
@@ -120,11 +121,11 @@ class Sender(Unpacked):
         self.read = len(text)
         return self.deliveries.keys()
 
-    def inside(self, *argv, seconds=60):
+    def inside(self, *argv, seconds=60, stdin=''):
         """Runs a command in Postfix's mount namespace."""
         return subprocess.run(['nsenter', f'--mount=/proc/{self.process.pid}/ns/mnt', '--', *argv],
                               capture_output=True, text=True, timeout=seconds, check=False,
-                              stdin=subprocess.DEVNULL,
+                              input=stdin,
                               env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C'})
 
     def finger(self, *question):

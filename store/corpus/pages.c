@@ -609,26 +609,65 @@ open_file(struct walk *w, const char *dir, struct err *err)
 	return rc;
 }
 
+/* What is told only once it is sure that the head was read as a whole. */
+static void
+put_off(void *ctx, const char *line)
+{
+	struct buf *lines = ctx;
+
+	buf_append(lines, line, strlen(line) + 1);
+}
+
+static void
+tell(struct buf *lines, pages_finding *finding, void *ctx)
+{
+	const char *line = buf_text(lines);
+
+	for (size_t at = 0; at < lines->len; at += strlen(line + at) + 1)
+		finding(ctx, line + at);
+}
+
+/* A head page is read while it may be written, by the writer after the next: half of it may be of
+ * another state. What looks wrong then is judged again. */
+static int
+check_head(struct walk *w, uint64_t number)
+{
+	struct head head, again;
+
+	if (!read_head(w, number % 2, &head) || head.number != number)
+		return ERR_NOT_FOUND;
+	w->head = &head;
+	if (!is_head(&head, w->page_octets))
+		fault(w, "it is none");
+	else
+		walk_state(w);
+	w->head = NULL;
+	if (w->faults == 0)
+		return 0;
+	return read_head(w, number % 2, &again) && memcmp(&head, &again, sizeof(head)) == 0
+		   ? w->faults
+		   : ERR_NOT_FOUND;
+}
+
 int
 pages_check(const char *dir, unsigned page_octets, uint64_t number, pages_finding *finding,
     void *ctx, struct err *err)
 {
+	struct buf lines = {0};
 	struct walk w = {
-	    .page_octets = page_octets, .finding = finding, .ctx = ctx, .name = "head"};
-	struct head head;
+	    .page_octets = page_octets, .finding = put_off, .ctx = &lines, .name = "head"};
 	int rc = open_file(&w, dir, err);
 
-	if (rc == 0 && (!read_head(&w, number % 2, &head) || head.number != number))
-		rc = err_set(
-		    err, ERR_NOT_FOUND, "%s/data.mdb: writers are faster than the check", dir);
-	w.head = &head;
-	if (rc == 0 && !is_head(&head, page_octets))
-		fault(&w, "it is none");
-	else if (rc == 0)
-		walk_state(&w);
+	if (rc == 0)
+		rc = check_head(&w, number);
+	if (rc == ERR_NOT_FOUND)
+		err_set(err, rc, "%s/data.mdb: writers are faster than the check", dir);
+	else if (rc >= 0)
+		tell(&lines, finding, ctx);
 	if (w.fd >= 0)
 		close(w.fd);
-	return rc != 0 ? rc : w.faults;
+	buf_finish(&lines);
+	return rc;
 }
 
 /* ---- what is left --------------------------------------------------------------------------- */

@@ -5,12 +5,13 @@
 #include "out_text.h"
 #include "store/base/text.h"
 
-enum { HOST, ADDRESS, SNI, SHOWS, KEY, ISSUER, SINCE, VERIFY, STATE_COLUMNS };
+enum { HOST, ADDRESS, SNI, VANTAGE, SHOWS, KEY, ISSUER, SINCE, VERIFY, STATE_COLUMNS };
 
 static const struct out_column state_columns[STATE_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
     [ADDRESS] = {"ADDRESS", .least = 20},
     [SNI] = {"SNI"},
+    [VANTAGE] = {"VANTAGE", .least = 8},
     [SHOWS] = {"SHOWS", .least = 12, .coloured = true},
     [KEY] = {"KEY", .least = 14, .optional = true},
     [ISSUER] = {"ISSUER", .least = 14, .optional = true},
@@ -18,12 +19,13 @@ static const struct out_column state_columns[STATE_COLUMNS] = {
     [VERIFY] = {"AT VERIFY", .least = 10, .optional = true},
 };
 
-enum { DOES = SNI + 1, DOES_SINCE, FALLBACK_COLUMNS };
+enum { DOES = VANTAGE + 1, DOES_SINCE, FALLBACK_COLUMNS };
 
 static const struct out_column fallback_columns[FALLBACK_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
     [ADDRESS] = {"ADDRESS", .least = 20},
     [SNI] = {"SNI"},
+    [VANTAGE] = {"VANTAGE", .least = 8},
     [DOES] = {"GETS", .least = 16, .coloured = true},
     [DOES_SINCE] = {"SINCE"},
 };
@@ -90,16 +92,23 @@ append_since(struct buf *out, bool after, int64_t time_ms, const struct out_styl
 	out_history_time(out, time_ms, style);
 }
 
-/* "Untrusted, certificate-expired": what the level verify says. */
+/* "Untrusted, certificate-expired": what the level verify says; of what only a log tells, the
+ * word of its MTA, whose level is not known. */
 static void
-append_verdict(struct buf *out, const struct judge_state *judged)
+append_verdict(struct buf *out, const struct judge_state *judged, const struct facts *facts)
 {
+	const struct value *status = value_member(facts_get(facts, FIELD_REPORTED), "status");
 	const struct conclude_level *l =
 	    judged != NULL ? &judged->verdict.levels[LEVEL_VERIFY] : NULL;
 	const char *word, *reason;
 
 	if (l == NULL || !l->known) {
-		buf_append_byte(out, '-');
+		if (status != NULL && status->kind == VALUE_TEXT) {
+			text_escape(out, status->text, status->len);
+			buf_append_text(out, ", as logged");
+		} else {
+			buf_append_byte(out, '-');
+		}
 		return;
 	}
 	word = level_word_name(l->word);
@@ -122,6 +131,7 @@ add_fallback(struct out_states *out, const struct series *series, const struct f
 	buf_append_text(&cells[HOST], series->host);
 	out_history_address(&cells[ADDRESS], series);
 	out_history_sni(&cells[SNI], series);
+	buf_append_text(&cells[VANTAGE], series->vantage);
 	buf_append_text(&cells[DOES], fallback_doc(f->kind));
 	append_since(&cells[DOES_SINCE], f->has_after, f->has_after ? f->after_ms : f->before_ms,
 	    &out->style);
@@ -142,9 +152,14 @@ out_states_add(struct out_states *out, struct changes *changes, const struct ser
 
 	if (facts == NULL)
 		return err->code;
+	if (out->vantage[0] == '\0')
+		memcpy(out->vantage, series->vantage, sizeof(out->vantage));
+	else
+		out->vantages |= strcmp(out->vantage, series->vantage) != 0;
 	buf_append_text(&cells[HOST], series->host);
 	out_history_address(&cells[ADDRESS], series);
 	out_history_sni(&cells[SNI], series);
+	buf_append_text(&cells[VANTAGE], series->vantage);
 	if (state->has_chain) {
 		severity = classify_is_sentinel(facts) ? SEVERITY_CRITICAL : SEVERITY_INFO;
 		append_subject(&cells[SHOWS], facts_get(facts, FIELD_SUBJECT));
@@ -157,18 +172,20 @@ out_states_add(struct out_states *out, struct changes *changes, const struct ser
 	}
 	append_since(&cells[SINCE], after_ms != INT64_MIN,
 	    after_ms != INT64_MIN ? after_ms : first_ms, &out->style);
-	append_verdict(&cells[VERIFY], judged);
+	append_verdict(&cells[VERIFY], judged, facts);
 	out_table_row(&out->states, severity, cells);
 	for (size_t i = 0; i < STATE_COLUMNS; i++)
 		buf_finish(&cells[i]);
-	if (fallback != NULL)
+	/* JSON says that nothing is known; to a person, a row for each of them says no more. */
+	if (fallback != NULL && fallback->kind != FALLBACK_REPORTED)
 		add_fallback(out, series, fallback);
 	return 0;
 }
 
 void
-out_states_print(struct buf *text, const struct out_states *out)
+out_states_print(struct buf *text, struct out_states *out)
 {
+	out->states.hidden = out->fallbacks.hidden = out->vantages ? 0 : 1u << VANTAGE;
 	out_table_print(text, &out->states, &out->style);
 	if (out->fallbacks.n == 0)
 		return;

@@ -1,6 +1,7 @@
 /*
  * out_state: what `mxdiff show` says to people: a table of states, and one of what addresses do
- * without SNI or with an unknown name. Rows are gathered first, so that columns can be aligned.
+ * without SNI or with an unknown name, as far as it is known. Rows are gathered first, so that
+ * columns can be aligned.
  */
 #ifndef MX509_OUT_STATE_H
 #define MX509_OUT_STATE_H
@@ -11,6 +12,8 @@
 struct out_states {
 	struct out_table states, fallbacks;
 	struct out_style style;
+	char vantage[LIMIT_VANTAGE + 1]; /* of the first row */
+	bool vantages;			 /* there are others: they get a column */
 };
 
 /* `verdicts`: with a column of them. */
@@ -19,7 +22,7 @@ void out_states_init(struct out_states *out, const struct out_style *style, bool
 int out_states_add(struct out_states *out, struct changes *changes, const struct series *series,
     const struct lifetime_sighting *last, int64_t after_ms, int64_t first_ms,
     const struct fallback *fallback, const struct judge_state *judged, struct err *err);
-void out_states_print(struct buf *text, const struct out_states *out);
+void out_states_print(struct buf *text, struct out_states *out);
 void out_states_finish(struct out_states *out);
 
 #endif

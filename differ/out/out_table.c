@@ -164,6 +164,8 @@ out_table_print(struct buf *out, const struct out_table *t, const struct out_sty
 
 			width[c] = w > width[c] ? w : width[c];
 		}
+		if ((t->hidden & 1u << c) != 0)
+			width[c] = 0;
 	}
 	if (style->width > 0)
 		fit(t, width, style->width);

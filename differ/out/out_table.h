@@ -9,7 +9,7 @@
 
 #include "out_history.h"
 
-#define OUT_TABLE_COLUMNS_MAX 8
+#define OUT_TABLE_COLUMNS_MAX 9
 
 struct out_column {
 	const char *title;
@@ -24,6 +24,7 @@ struct out_table {
 	char **cells; /* escaped; columns_n for each row */
 	enum severity *severities;
 	size_t n, cap;
+	unsigned hidden; /* 1 << column: not shown at any width */
 };
 
 void out_table_init(struct out_table *table, const struct out_column *columns, size_t n);

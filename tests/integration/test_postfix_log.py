@@ -119,6 +119,21 @@ class Incident(LogTest):
         shown = programs.run('mxdiff', 'show', '--store', store)
         self.assertEqual((shown.out.count('Untrusted, RSA-PSS'), shown.out.count('Verified, ECDSA')),
                          (4, 1), shown)
+        self.assertEqual((shown.out.count('Untrusted, as logged'),
+                          shown.out.count('Verified, as logged')), (4, 1), shown)
+        for absent in ('VANTAGE', 'Without SNI'):  # one MTA's word, and nothing known of others
+            self.assertNotIn(absent, shown.out)
+
+    def test_two_vantages_are_told_apart(self):
+        lines = [up('Verified'), up('Untrusted', tls=RSA, who='backup postfix/smtp[7]')]
+        _, store = self.load(*PACIFIC, self.write(lines))
+        shown = programs.run('mxdiff', 'show', '--store', store)
+        self.assertEqual(shown.status, 0, shown)
+        title, *rows = shown.out.splitlines()
+        at = title.index('VANTAGE')
+        self.assertEqual(sorted(row[at:].split()[0] for row in rows), ['backup', 'mail'], shown)
+        shown = programs.run('mxdiff', 'show', '--vantage', 'mail', '--store', store)
+        self.assertNotIn('VANTAGE', shown.out)
 
     def test_the_way_back_is_trust_gained(self):
         later = [up('Verified', PLACES[1], stamp='Mar 21 06:00:00')]

@@ -7,27 +7,28 @@
 
 enum { HOST, ADDRESS, SNI, VANTAGE, SHOWS, KEY, ISSUER, SINCE, VERIFY, STATE_COLUMNS };
 
+/* Rows are told apart by host, address and SNI; and why one looks is when, and whom it breaks. */
 static const struct out_column state_columns[STATE_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
-    [ADDRESS] = {"ADDRESS", .least = 20},
-    [SNI] = {"SNI"},
+    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18},
+    [SNI] = {"SNI", .least = 20},
     [VANTAGE] = {"VANTAGE", .least = 8},
     [SHOWS] = {"SHOWS", .least = 12, .coloured = true},
-    [KEY] = {"KEY", .least = 14, .optional = true},
-    [ISSUER] = {"ISSUER", .least = 14, .optional = true},
-    [SINCE] = {"SINCE"},
-    [VERIFY] = {"AT VERIFY", .least = 10, .optional = true},
+    [KEY] = {"KEY", .least = 14, .optional = 2},
+    [ISSUER] = {"ISSUER", .least = 14, .optional = 3},
+    [SINCE] = {"SINCE", .least = 29, .hard = 23},
+    [VERIFY] = {"AT VERIFY", .least = 10, .optional = 1},
 };
 
 enum { DOES = VANTAGE + 1, DOES_SINCE, FALLBACK_COLUMNS };
 
 static const struct out_column fallback_columns[FALLBACK_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
-    [ADDRESS] = {"ADDRESS", .least = 20},
-    [SNI] = {"SNI"},
+    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18},
+    [SNI] = {"SNI", .least = 20},
     [VANTAGE] = {"VANTAGE", .least = 8},
     [DOES] = {"GETS", .least = 16, .coloured = true},
-    [DOES_SINCE] = {"SINCE"},
+    [DOES_SINCE] = {"SINCE", .least = 29, .hard = 23},
 };
 
 void

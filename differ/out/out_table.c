@@ -91,14 +91,35 @@ total_of(const struct out_table *t, const size_t *width)
 	return total - GAP;
 }
 
-/* The widest column that can be cut, or columns_n. `hard`: down to LEAST. */
+static size_t
+least_of(const struct out_column *column, bool hard)
+{
+	if (!hard)
+		return column->least;
+	return column->hard > 0 ? column->hard : LEAST;
+}
+
+/* The next column to leave out, or columns_n. */
+static size_t
+least_wanted(const struct out_table *t, const size_t *width)
+{
+	size_t found = t->columns_n;
+
+	for (size_t c = 0; c < t->columns_n; c++)
+		if (t->columns[c].optional > 0 && width[c] > 0 &&
+		    (found == t->columns_n || t->columns[c].optional >= t->columns[found].optional))
+			found = c;
+	return found;
+}
+
+/* The widest column that can be cut, or columns_n. `hard`: further than is good. */
 static size_t
 widest(const struct out_table *t, const size_t *width, bool hard)
 {
 	size_t found = t->columns_n;
 
 	for (size_t c = 0; c < t->columns_n; c++)
-		if (t->columns[c].least > 0 && width[c] > (hard ? LEAST : t->columns[c].least) &&
+		if (t->columns[c].least > 0 && width[c] > least_of(&t->columns[c], hard) &&
 		    (found == t->columns_n || width[c] > width[found]))
 			found = c;
 	return found;
@@ -117,11 +138,10 @@ fit(const struct out_table *t, size_t *width, size_t terminal)
 			width[c]--;
 		if (total_of(t, width) <= terminal || hard)
 			return;
-		for (c = t->columns_n; c > 0 && (!t->columns[c - 1].optional || whole[c - 1] == 0);)
-			c--;
-		hard = c == 0; /* nothing more to leave out */
-		if (c > 0)
-			whole[c - 1] = 0;
+		c = least_wanted(t, whole);
+		hard = c == t->columns_n; /* nothing more to leave out */
+		if (!hard)
+			whole[c] = 0;
 		memcpy(width, whole, t->columns_n * sizeof(*width));
 	}
 }

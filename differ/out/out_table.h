@@ -13,9 +13,10 @@
 
 struct out_column {
 	const char *title;
-	unsigned least; /* characters that it may be cut down to; 0: is never cut */
-	bool optional;	/* may be left out; the last one first */
-	bool coloured;	/* by the row's severity */
+	unsigned least;	   /* characters that it may be cut down to; 0: is never cut */
+	unsigned hard;	   /* cut further, never below this; 0: the same for all */
+	unsigned optional; /* may be left out, the highest and then the last first; 0: never */
+	bool coloured;	   /* by the row's severity */
 };
 
 struct out_table {

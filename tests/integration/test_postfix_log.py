@@ -4,9 +4,13 @@
 Where the collection of lines with labels is beside the checkout, each of its summaries is looked
 for among what was imported."""
 import csv
+import fcntl
 import gzip
 import os
+import pty
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -123,6 +127,28 @@ class Incident(LogTest):
                           shown.out.count('Verified, as logged')), (4, 1), shown)
         for absent in ('VANTAGE', 'Without SNI'):  # one MTA's word, and nothing known of others
             self.assertNotIn(absent, shown.out)
+
+    def on_terminal(self, columns, *args):
+        """Lines of mxdiff on a terminal of that width, without colours."""
+        ours, its = pty.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+        with open(its, 'wb', buffering=0) as out:
+            done = subprocess.run([programs.path('mxdiff'), *args], stdout=out, timeout=120,
+                                  env=programs.environment(NO_COLOR='1'), check=False)
+            self.assertEqual(done.returncode, 0)
+            return os.read(ours, 65536).decode().split('\r\n')[:-1]
+
+    def test_on_a_narrow_terminal_rows_are_still_told_apart(self):
+        _, store = self.load(*PACIFIC, self.write(BEFORE), self.write(AFTER))
+        lines = self.on_terminal(80, 'show', '--store', store)
+        self.assertLessEqual(max(map(len, lines)), 80, lines)
+        self.assertEqual(len({line[:line.index(' none ')] for line in lines[1:]}), 5, lines)
+        for address in ('192.0.2.26:25', '[2001:db8::1a]:25'):
+            self.assertTrue(any(f' {address} ' in line for line in lines), lines)
+        # What it means for senders goes last.
+        self.assertNotIn('ISSUER', self.on_terminal(105, 'show', '--store', store)[0])
+        self.assertIn('AT VERIFY', self.on_terminal(105, 'show', '--store', store)[0])
 
     def test_two_vantages_are_told_apart(self):
         lines = [up('Verified'), up('Untrusted', tls=RSA, who='backup postfix/smtp[7]')]

@@ -180,6 +180,9 @@ understand(struct query *q)
 	if (q->between_ms[0] > q->between_ms[1])
 		return options_usage_error(
 		    PROGRAM, "--between: the first time must be the earlier");
+	if (q->since_ms > q->until_ms)
+		return options_usage_error(
+		    PROGRAM, "--until is earlier than --since: nothing can lie between");
 	if (q->between_ms[1] != INT64_MAX) {
 		q->since_ms = q->between_ms[0];
 		q->until_ms = q->between_ms[1];

@@ -179,6 +179,9 @@ class BadInput(unittest.TestCase):
     def test_bad_time(self):
         self.says(programs.run('mxdiff', 'show', '--at', 'tomorrowish', '--store', self.store), 2,
                   'tomorrowish')
+        for command in ('log', 'windows'):
+            self.says(programs.run('mxdiff', command, '--since', '-2h', '--until', 'yesterday',
+                                   '--store', self.store), 2, '--until')
 
     def test_full_disk(self):
         """As root a file system with no room left, as anybody a file that may not grow."""

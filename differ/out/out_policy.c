@@ -137,7 +137,7 @@ static const struct out_column address_columns[COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
     [ADDRESS] = {"ADDRESS", .least = 15},
     [SNI] = {"SNI", .least = 8},
-    [DANE] = {"DANE-ONLY", .least = 8, .optional = true},
+    [DANE] = {"DANE-ONLY", .least = 8, .optional = 1},
     [VERIFY] = {"VERIFY", .least = 10},
     [SECURE] = {"SECURE", .least = 10},
     [SEEN] = {"AGE"},

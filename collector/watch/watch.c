@@ -259,6 +259,9 @@ say_pass(struct watch *w)
 		buf_printf(&line, "; pass %llu, %.1f s", (llu)w->pass_n,
 		    (double)(clock_monotonic_ms() - w->began_ms) / 1000);
 		talk_summary(&w->talk, buf_text(&line));
+		if (counts->targets == 0)
+			talk_say(&w->talk, "there are no targets: put some into the list (-f), and "
+					   "send SIGHUP");
 	}
 	buf_finish(&line);
 }

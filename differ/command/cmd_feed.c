@@ -17,6 +17,8 @@
 #define TRIES 5		      /* of a command, where nobody follows */
 #define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 
+#define EXEC_JOBS 4 /* unless told otherwise */
+
 struct feed_options {
 	const char *since, *cursor_file, *format, *type;
 	bool follow;
@@ -58,9 +60,14 @@ understand_kinds(struct follower *f, const char *text)
 static int
 understand(struct follower *f)
 {
-	const struct feed_options *o = &f->options;
+	struct feed_options *o = &f->options;
 
 	f->form = TELL_JSON;
+	if (o->exec.command == NULL && (o->exec.jobs != UINT_MAX || o->exec_tries != UINT_MAX))
+		return options_usage_error(
+		    "mxdiff", "--exec-jobs and --exec-tries go with --exec CMD");
+	if (o->exec.jobs == UINT_MAX)
+		o->exec.jobs = EXEC_JOBS;
 	if (o->exec.command != NULL && (o->format != NULL && strcmp(o->format, "json") != 0))
 		return options_usage_error(
 		    "mxdiff", "--exec and --format %s: a command gets JSON", o->format);
@@ -297,7 +304,7 @@ int
 cmd_feed(int argc, char **argv)
 {
 	struct follower f = {.form = TELL_JSON,
-	    .options = {.exec = {.jobs = 4, .timeout_ms = 60000},
+	    .options = {.exec = {.jobs = UINT_MAX, .timeout_ms = 60000},
 		.exec_tries = UINT_MAX,
 		.atom = {.entries = 100}}};
 	struct feed_options *o = &f.options;

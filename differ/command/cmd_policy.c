@@ -55,7 +55,9 @@ tell(struct query *q, const char *operand, struct err *err)
 	if (route_init(&route, q->view, q->judge, domain, q->vantage, at_ms, err) < 0)
 		goto out;
 	if (route.state == ROUTE_UNKNOWN) {
-		snprintf(why, sizeof(why), "%s; first: mxcollect run %.64s",
+		/* What was then cannot be probed any more. */
+		snprintf(why, sizeof(why),
+		    q->at_ms < INT64_MAX ? "%s, as of that time" : "%s; first: mxcollect run %.64s",
 		    out_policy_without(route.state), domain);
 		status = say_without(domain, why);
 	} else if (route.state != ROUTE_KNOWN) {

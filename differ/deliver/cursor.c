@@ -23,13 +23,18 @@ cursor_read(const char *path, uint64_t *cursor, struct err *err)
 {
 	FILE *f = fopen(path, "re");
 	char line[32] = "";
+	int errnum = 0;
 
 	*cursor = 0;
 	if (f == NULL)
 		return errno == ENOENT ? 0 : err_system(err, errno, "%s", path);
-	if (fgets(line, sizeof(line), f) == NULL)
+	if (fgets(line, sizeof(line), f) == NULL) {
+		errnum = ferror(f) ? errno : 0;
 		line[0] = '\0';
+	}
 	fclose(f);
+	if (errnum != 0)
+		return err_system(err, errnum, "%s", path);
 	line[strcspn(line, "\n")] = '\0';
 	if (!cursor_parse(line, cursor))
 		return err_set(err, ERR_INPUT,

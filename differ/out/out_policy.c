@@ -6,6 +6,8 @@
 #include "store/base/clock.h"
 #include "store/base/text.h"
 
+#define AGO_MS 60000 /* asked for now, that long ago at most */
+
 static const char *const without[] = {
     [ROUTE_KNOWN] = NULL,
     [ROUTE_UNKNOWN] = "no MX records of it are known",
@@ -53,19 +55,20 @@ append_head(struct buf *out, const struct route *r)
 	buf_printf(out, ": %zu address%s of %zu MX host%s%s, MX records %s", p->addresses_n,
 	    p->addresses_n == 1 ? "" : "es", r->hosts_n, r->hosts_n == 1 ? "" : "s",
 	    r->implicit ? " (implicit)" : "", dns_status_name(r->mx_status));
-	buf_append_text(out, ", seen ");
+	buf_append_text(out, ", seen last ");
 	if (route_ages(r, &oldest_ms, &newest_ms)) {
 		append_age(out, newest_ms, p->at_ms);
 		if (newest_ms != oldest_ms) {
 			buf_append_text(out, " to ");
 			append_age(out, oldest_ms, p->at_ms);
 		}
-		buf_append_text(out, " before");
+		buf_append_text(
+		    out, clock_now_ms() - p->at_ms < AGO_MS ? " ago" : " before that time");
 	} else {
 		buf_append_text(out, "never");
 	}
 	if (r->vantage[0] != '\0')
-		buf_printf(out, " from %s", r->vantage);
+		buf_printf(out, ", by vantage %s", r->vantage);
 	buf_append_byte(out, '\n');
 	if (policy_known(p) < p->addresses_n)
 		buf_printf(out, "of %zu address%s nothing is known: probe again to be sure\n",

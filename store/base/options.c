@@ -371,8 +371,10 @@ static void
 on_bus_error(int number)
 {
 	static const char line[] =
-	    "mx509: the corpus is damaged: its file is cut short, or the disk does not give it; "
-	    "keep a copy of it before anything else\n";
+	    "mx509: the corpus is damaged: its file is cut short, a page of it sends past its end, "
+	    "or "
+	    "the disk does not give it; keep a copy, and bring what can be read into a new one: "
+	    "mxstore merge --store NEW OLD\n";
 
 	end_with(line, sizeof(line) - 1);
 }

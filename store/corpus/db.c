@@ -250,7 +250,11 @@ open_error(const char *dir, int rc, struct err *err)
 	switch (rc) {
 	case MDB_INVALID:
 		return err_set(err, ERR_FORMAT,
-		    "%s/data.mdb: no corpus of mx509; choose another directory with --store", dir);
+		    "%s/data.mdb: no corpus of mx509, or its first pages are damaged; choose "
+		    "another "
+		    "directory with --store, or bring what can be read into a new one: mxstore "
+		    "merge --store NEW %s",
+		    dir, dir);
 	case MDB_VERSION_MISMATCH:
 		return err_set(err, ERR_FORMAT,
 		    "%s/data.mdb: written by another version of LMDB; use that one", dir);

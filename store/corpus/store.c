@@ -153,8 +153,9 @@ store_series(struct store_view *view, uint32_t number, struct series *series, st
 	if ((rc = db_get(view->txn, DB_SERIES, &key, &value, err)) < 0)
 		return rc;
 	if (rc == 0)
-		return err_set(err, ERR_NOT_FOUND, "%s: no series has the number %u",
-		    view->store->dir, (unsigned)number);
+		return err_set(err, ERR_NOT_FOUND,
+		    "%s: no series has the number %u; see mxstore check", view->store->dir,
+		    (unsigned)number);
 	if (series_decode(series, value.p, value.len, NULL) != 0)
 		return damaged(view, "series", number, err);
 	return 0;
@@ -186,8 +187,9 @@ get_evidence(struct store_view *view, uint32_t number, struct db_bytes *bytes, s
 	int rc = store_evidence_bytes(view, number, bytes, err);
 
 	if (rc == 0)
-		return err_set(err, ERR_NOT_FOUND, "%s: no evidence has the number %u",
-		    view->store->dir, (unsigned)number);
+		return err_set(err, ERR_NOT_FOUND,
+		    "%s: no evidence has the number %u; see mxstore check", view->store->dir,
+		    (unsigned)number);
 	return rc < 0 ? rc : 0;
 }
 

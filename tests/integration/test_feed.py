@@ -265,7 +265,9 @@ class FollowTest(unittest.TestCase):
         for args, word in ((('--format', 'xml'), 'xml'), (('--since', 'once'), 'once'),
                            (('--since', '99'), '99'), (('--cursor-file', bad), bad),
                            (('--cursor-file', bad, '--since', '1'), 'give one'),
-                           (('--cursor-file', '/no/such/folder/c'), '/no/such/folder')):
+                           (('--cursor-file', '/no/such/folder/c'), '/no/such/folder'),
+                           (('--cursor-file', '/tmp'), '/tmp: Is a directory'),
+                           (('--exec-jobs', '3'), '--exec CMD')):
             with self.subTest(args=args):
                 done = story.mxdiff('feed', *args)
                 self.assertEqual(done.status, 2, done)

@@ -139,6 +139,10 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(watch.err().count('line 2'), 1, watch.err())
         self.assertEqual(watch.end(), 0, watch.err())
 
+    def test_an_empty_list_is_said(self):
+        watch = self.watch('-f', '/dev/null')
+        watch.wait(lambda: 'there are no targets' in watch.err(), 10, 'a word about the list')
+
     def test_who_opts_out_is_left_alone(self):
         watch = self.watch()
         watch.wait(lambda: watch.passes() >= 1, 20, 'the first pass')

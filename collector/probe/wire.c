@@ -30,10 +30,8 @@ static struct reader
 take_part(struct reader *r, size_t len)
 {
 	const uint8_t *p = reader_take(r, len);
-	struct reader part = reader_of(p, p != NULL ? len : 0);
 
-	part.failed = p == NULL;
-	return part;
+	return p != NULL ? reader_of(p, len) : (struct reader){.failed = true};
 }
 
 static struct reader

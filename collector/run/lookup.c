@@ -414,8 +414,10 @@ on_mx(void *ctx, const struct dns_result *result)
 
 	lookup->end = take_answer(lookup, result);
 	lookup->pending = 1;
-	/* A sender that does not validate goes on where we do not. */
-	if (lookup->end != LOOKUP_NO_MX && lookup->end != LOOKUP_NULL_MX)
+	/* A sender that does not validate goes on where we do not. A resolver that does not
+	 * answer at all is not waited for once more. */
+	if (lookup->end != LOOKUP_NO_MX && lookup->end != LOOKUP_NULL_MX &&
+	    result->answer.rcode != NULL)
 		ask_texts(lookup);
 	if (lookup->end == LOOKUP_DONE)
 		ask_hosts(lookup);

@@ -380,7 +380,7 @@ out_text_key(struct buf *out, const struct facts *old, const struct facts *new, 
 void
 out_text_fields(struct buf *out, bool colour)
 {
-	static const char *const sources[] = {"certificate", "chain", "TLS", "SMTP"};
+	static const char *const sources[] = {"certificate", "chain", "TLS", "SMTP", "DNS"};
 
 	for (int i = 0; i < FIELD_N; i++) {
 		const struct field_row *row = &field_table[i];

@@ -12,6 +12,7 @@ class SoakWatchTest(unittest.TestCase):
         os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'
         with Lab() as lab:
             soak = Soak(lab, seconds=36, addresses=160, interval=4, every=7, timeout=2)
+            soak.growth *= 4  # half a minute, and redzones around all that is kept
             soak.run()
             soak.stop()
             observations, _, _ = soak.check()

@@ -75,7 +75,7 @@ class Soak:
     def __init__(self, lab, seconds=3600, addresses=2000, interval=30, every=300, timeout=5):
         self.lab, self.failures, self.samples = lab, [], []
         self.seconds, self.addresses, self.interval, self.every = seconds, addresses, interval, every
-        self.timeout, self.roll_outs = timeout, 0
+        self.timeout, self.roll_outs, self.growth = timeout, 0, GROWTH
         self.store = lab.path('store')
         self.port = lab.free_port(['127.0.0.1'])
         self.farm = lab.spawn('farm', [farm_path(), str(self.port), '2', '0', str(GROUPS)], drop=False)
@@ -167,7 +167,7 @@ class Soak:
         for column, name in ((1, 'watch'), (2, 'feed')):
             first = max(s[column] for s in settled[:max(len(settled) // 5, 1)])
             growth = max(s[column] for s in settled) - first
-            if growth > GROWTH:
+            if growth > self.growth:
                 self.fail(f'{name}: {growth >> 20} MiB more memory than after a sixth of the time')
         for column, name in ((4, 'watch'), (5, 'feed')):
             most = [s[column] for s in settled]

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Corpora that earlier versions wrote: each must open for ever, and say what it said then.
 
-tests/golden/store/format-N.base64 is the data.mdb, gzipped, octet for octet; format-N.jsonl its
-export. They are never written anew: a version that cannot read one of them is wrong.
+tests/golden/store/format-N[-WHAT].base64 is the data.mdb, gzipped, octet for octet; .jsonl beside it
+its export. They are never written anew: a version that cannot read one of them is wrong.
 """
 import base64
 import glob
 import gzip
+import hashlib
+import json
 import os
 import sys
 import unittest
@@ -47,6 +49,26 @@ class KeptStoreTest(unittest.TestCase):
             with self.subTest(name=name):
                 self.run_on(store, 'check')
                 self.assertEqual(self.run_on(store, 'export', 'jsonl', '--quiet'), export)
+
+    def test_certificates_with_a_dictionary(self):
+        """One at least holds certificates that a dictionary of its own compresses."""
+        found = 0
+        for name, store, export in self.kept():
+            parts = json.loads(self.run_on(store, 'stat', '--json'))['parts']
+            if not next(p['records'] for p in parts if p['name'] == 'dictionary'):
+                continue
+            with self.subTest(name=name), open(os.path.join(store, 'data.mdb'), 'rb') as f:
+                data = f.read()
+                for o in map(json.loads, export.splitlines()):
+                    if o['type'] != 'certificate':
+                        continue
+                    der = base64.b64decode(o['der'])
+                    self.assertEqual(hashlib.sha256(der).hexdigest(), o['sha256'])
+                    # mx509-store(5): codec 2, the dictionary's number, the length as a varint.
+                    head = bytes([2, 0, len(der) & 127 | 128, len(der) >> 7])
+                    self.assertTrue(head in data, o['sha256'])
+                    found += 1
+        self.assertGreater(found, 0)
 
     def test_takes_more(self):
         for name, store, export in self.kept():

@@ -112,5 +112,9 @@ cmd_diff(int argc, char **argv)
 	if (options.operand_n != 2)
 		return options_usage_error(
 		    "mxdiff", "diff: give two files, or --between and two moments");
+	/* The second would find it read to its end, or the same again: no answer. */
+	if (strcmp(options.operands[0], "-") == 0 && strcmp(options.operands[1], "-") == 0)
+		return options_usage_error("mxdiff", "diff: - is standard input, which can be read "
+						     "once; name a file for OLD or NEW");
 	return diff_files(&options, options.operands[0], options.operands[1]);
 }

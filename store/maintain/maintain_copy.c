@@ -45,6 +45,7 @@ train(struct copy *c, struct err *err)
 	c->anew = true;
 	if ((rc = begin(c, err)) != 0)
 		return rc;
+	c->records++;
 	return certificate_put_dictionary(c->to->codec, c->txn, c->value.data, c->value.len, err);
 }
 

@@ -45,7 +45,11 @@ json_tree_load(const char *line, size_t len, bool with_nul, struct err *err)
 	}
 	root =
 	    json_loadb(line, len, JSON_REJECT_DUPLICATES | (with_nul ? JSON_ALLOW_NUL : 0), &why);
-	if (root == NULL) {
+	if (root == NULL && (json_error_code(&why) == json_error_null_character ||
+				json_error_code(&why) == json_error_null_byte_in_key)) {
+		/* jansson speaks of its own flags here. */
+		err_set(err, ERR_INPUT, "no JSON of ours: it holds \\u0000");
+	} else if (root == NULL) {
 		text_escape(&shown, why.text, strlen(why.text));
 		err_set(err, ERR_INPUT, "no JSON: %s", buf_text(&shown));
 		buf_finish(&shown);

@@ -53,6 +53,19 @@ class BadInput(unittest.TestCase):
             with self.subTest(program=argv[0]):
                 self.says(programs.run(*argv), 2, argv[0], 'no-such-option')
 
+    def test_standard_input_twice(self):
+        with open(self.ca.path('leaf.pem'), encoding='ascii') as f:
+            self.says(programs.run('mxdiff', 'diff', '-', '-', stdin=f.read()), 2,
+                      'standard input', 'name a file')
+
+    def test_nul_in_json(self):
+        for line in ('{"a":"\\u0000"}', '{"\\u0000":1}'):
+            with self.subTest(line=line):
+                done = programs.run('mxstore', 'import', 'jsonl', '-', '--store',
+                                    self.lab.path('nul'), stdin=line + '\n')
+                self.assertIn('standard input:1: no JSON of ours: it holds \\u0000', done.err)
+                self.assertNotIn('JSON_ALLOW_NUL', done.err)
+
     def test_unknown_command(self):
         for program in programs.ROOMS:
             with self.subTest(program=program):

@@ -252,6 +252,11 @@ class Compact(StoreTest):
             self.assertClean(one)
             self.assertEqual(programs.run('mxdiff', 'feed', '--since', 1, '--store', one).out,
                              feed.out)
+        # What it says it wrote is what stands there, the dictionary too, and stays as it is.
+        for _ in range(2):
+            parts = self.run_ok('stat', '--store', store, '--json').lines()[0]['parts']
+            self.assertEqual(done['records'], sum(p['records'] for p in parts))
+            done = self.run_ok('compact', '--store', store, '--json').lines()[0]
         self.store(corpus(8, days=1), store)  # and it can be written
         self.assertClean(store)
 

@@ -1,8 +1,10 @@
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mxstore.h"
 #include "store/base/clock.h"
+#include "store/base/lines.h"
 #include "store/base/progress.h"
 #include "store/exchange/import.h"
 #include "store/exchange/sonar.h"
@@ -100,6 +102,42 @@ go_on(int rc, const struct err *err, int *status)
 	return rc == ERR_SYSTEM;
 }
 
+/* Whether there is something to read; a pipe is not touched. */
+static bool
+can_read(const char *path, struct err *err)
+{
+	struct lines lines;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return true;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return true;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		err_set(err, ERR_SYSTEM, "%s: is a directory; name files", path);
+		return false;
+	}
+	if (lines_open(&lines, path, err) != 0)
+		return false;
+	lines_close(&lines);
+	return true;
+}
+
+/* Where none of the files can be read, no corpus is made: each is named. */
+static bool
+is_any_readable(const struct options *o)
+{
+	struct err err = {0};
+
+	for (int i = 0; i < o->operand_n; i++, err = (struct err){0})
+		if (can_read(o->operands[i], &err))
+			return true;
+	for (int i = 0; i < o->operand_n; i++, err = (struct err){0})
+		if (!can_read(o->operands[i], &err))
+			options_trouble(MXSTORE, &err);
+	return false;
+}
+
 /* A file after the other; `import` does one. */
 struct files {
 	const struct options *options;
@@ -120,6 +158,10 @@ files_open(struct files *files, const struct options *o)
 	if (o->operand_n == 0) {
 		files->status = options_usage_error(
 		    MXSTORE, "%s: which FILE? (- is standard input)", o->command);
+		return false;
+	}
+	if (!is_any_readable(o)) {
+		files->status = EXIT_TROUBLE;
 		return false;
 	}
 	files->status = mxstore_open(o, STORE_WRITE, &files->store);
@@ -412,7 +454,7 @@ mxstore_import_pem(int argc, char **argv)
 		    MXSTORE, "import pem: needs --host, --address, --time and a FILE");
 	if (where(&a, &series, sni_sent, &wrong) != 0)
 		return options_trouble(MXSTORE, &wrong);
-	if (mxstore_open(&o, STORE_WRITE, &store) != EXIT_DONE)
+	if (!is_any_readable(&o) || mxstore_open(&o, STORE_WRITE, &store) != EXIT_DONE)
 		return EXIT_TROUBLE;
 	progress_init(&work.progress, o.quiet);
 	name = sni_sent[0] != '\0' ? sni_sent : NULL;

@@ -58,6 +58,22 @@ class BadInput(unittest.TestCase):
             self.says(programs.run('mxdiff', 'diff', '-', '-', stdin=f.read()), 2,
                       'standard input', 'name a file')
 
+    def test_import_of_nothing_makes_no_corpus(self):
+        store, pem = self.lab.path('never'), ['--host', 'mx.bad.test', '--address', '192.0.2.1',
+                                              '--time', '2026-03-19T16:17:00Z']
+        for kind, more in (('jsonl', []), ('zgrab2', []), ('sonar', []), ('postfix-log', []),
+                           ('pem', pem)):
+            for path in ('/no/such/file', self.lab.path('ca')):
+                with self.subTest(kind=kind, path=path):
+                    self.says(programs.run('mxstore', 'import', kind, *more, path, '--store',
+                                           store), 2, path)
+                    self.assertFalse(os.path.exists(store))
+        # One of two is enough.
+        done = programs.run('mxstore', 'import', 'pem', *pem, '/no/such/file',
+                            self.ca.path('leaf.pem'), '--store', store)
+        self.assertEqual(done.status, 2, done)
+        self.assertEqual(len(observations(store).records('observation')), 1)
+
     def test_nul_in_json(self):
         for line in ('{"a":"\\u0000"}', '{"\\u0000":1}'):
             with self.subTest(line=line):

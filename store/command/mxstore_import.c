@@ -83,6 +83,12 @@ finish(const struct options *o, struct work *work, int status, const struct impo
 	if (c->skipped > 0 && !o->json && !o->quiet)
 		printf("%llu lines or files say nothing about a mail server's TLS\n",
 		    (unsigned long long)c->skipped);
+	if (c->opted_out > 0)
+		fprintf(stderr,
+		    "mxstore: %llu observations are of names on the corpus's blocklist (first: "
+		    "%s); "
+		    "mxstore delete drops them again\n",
+		    (unsigned long long)c->opted_out, c->opted_out_first);
 	if (c->incomplete > 0)
 		fprintf(stderr,
 		    "mxstore: %llu observations name certificates that were not given; "

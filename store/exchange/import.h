@@ -18,6 +18,8 @@ struct import_counts {
 	uint64_t bad;					  /* lines, or files of PEM */
 	uint64_t skipped;    /* lines that say nothing about a mail server's TLS */
 	uint64_t incomplete; /* observations that name certificates which were not given before */
+	uint64_t opted_out;  /* observations, new or not, of names on the corpus's blocklist */
+	char opted_out_first[LIMIT_NAME + 1];
 };
 
 struct import_hooks {

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import.h"
+#include "importer.h"
 #include "store/base/base64.h"
 #include "store/base/lines.h"
 #include "store/base/mem.h"
@@ -34,7 +34,8 @@ read_chain(struct chain *chain, const struct buf *file)
 
 static int
 add_chain(struct store_batch *batch, const struct chain *chain, const struct series *series,
-    const char *sni_sent, int64_t time_ms, struct import_counts *counts, struct err *err)
+    const char *sni_sent, int64_t time_ms, const struct optout_names *optout,
+    struct import_counts *counts, struct err *err)
 {
 	struct hash *names = mem_zero(chain->n, sizeof(*names));
 	struct observation o = {.time_ms = time_ms, .ms = {-1, -1, -1, -1, -1}};
@@ -53,6 +54,8 @@ add_chain(struct store_batch *batch, const struct chain *chain, const struct ser
 	    .chain_n = chain->n};
 	if (rc >= 0)
 		rc = store_batch_observation(batch, series, &o, NULL, err);
+	if (rc >= 0)
+		importer_note_optout(optout, series, &o, counts);
 	free(names);
 	return rc < 0 ? rc : 0;
 }
@@ -73,6 +76,7 @@ import_pem(struct store *store, const char *path, const struct series *series, c
     int64_t time_ms, const struct import_hooks *hooks, struct import_counts *counts,
     struct err *err)
 {
+	struct optout_names optout = {0};
 	struct store_batch *batch = NULL;
 	struct store_commit commit;
 	struct import_counts added = *counts;
@@ -102,9 +106,12 @@ import_pem(struct store *store, const char *path, const struct series *series, c
 		complain(hooks, path, why);
 		counts->bad++;
 	} else {
-		rc = store_batch_begin(store, &batch, err);
+		rc = optout_names_read(&optout, store_dir(store), err);
 		if (rc == 0)
-			rc = add_chain(batch, chain, series, sni_sent, time_ms, &added, err);
+			rc = store_batch_begin(store, &batch, err);
+		if (rc == 0)
+			rc = add_chain(
+			    batch, chain, series, sni_sent, time_ms, &optout, &added, err);
 		if (rc == 0)
 			rc = store_batch_commit(&batch, &commit, err);
 		if (rc == 0) {
@@ -113,6 +120,7 @@ import_pem(struct store *store, const char *path, const struct series *series, c
 			counts->repeated += commit.repeated;
 		}
 		store_batch_abort(&batch);
+		optout_names_finish(&optout);
 	}
 	buf_finish(&chain->ders);
 	free(chain);

@@ -1,5 +1,6 @@
 #include "importer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/base/text.h"
@@ -97,6 +98,24 @@ importer_certificate(
 	return 0;
 }
 
+void
+importer_note_optout(const struct optout_names *optout, const struct series *series,
+    const struct observation *observation, struct import_counts *counts)
+{
+	const char *const names[] = {series->host,
+	    observation_domain(series, &observation->evidence),
+	    observation_sni_name(series, &observation->evidence)};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!optout_names_has(optout, names[i]))
+			continue;
+		if (counts->opted_out++ == 0)
+			snprintf(counts->opted_out_first, sizeof(counts->opted_out_first), "%s",
+			    names[i]);
+		return;
+	}
+}
+
 int
 importer_observation(struct importer *im, const struct series *series,
     const struct observation *observation, struct err *err)
@@ -108,6 +127,7 @@ importer_observation(struct importer *im, const struct series *series,
 	    (rc = store_batch_observation(im->batch, series, observation, &unknown, err)) < 0)
 		return rc;
 	im->pending.incomplete += unknown > 0;
+	importer_note_optout(&im->optout, series, observation, im->counts);
 	return 0;
 }
 
@@ -195,10 +215,12 @@ importer_run(struct store *store, const char *path, const struct importer_format
 {
 	struct importer im = {.store = store, .hooks = hooks, .counts = counts};
 	struct err late = {0};
-	int rc = lines_open(&im.lines, path, err), rc_commit = 0;
+	int rc = optout_names_read(&im.optout, store_dir(store), err), rc_commit = 0;
 
-	if (rc != 0)
+	if (rc != 0 || (rc = lines_open(&im.lines, path, err)) != 0) {
+		optout_names_finish(&im.optout);
 		return rc;
+	}
 	counts->files++;
 	rc = take_lines(&im, format, ctx, err);
 	sum_up(&im);
@@ -206,6 +228,7 @@ importer_run(struct store *store, const char *path, const struct importer_format
 		rc_commit = importer_commit(&im, &late);
 	store_batch_abort(&im.batch);
 	lines_close(&im.lines);
+	optout_names_finish(&im.optout);
 	if (rc_commit != 0) {
 		*err = (struct err){0};
 		rc = err_set(err, rc_commit, "%s", late.text);

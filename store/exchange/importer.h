@@ -8,6 +8,7 @@
 
 #include "import.h"
 #include "store/base/lines.h"
+#include "store/record/optout.h"
 
 #define IMPORTER_OCTETS (64u << 20) /* of certificates, that a batch may hold at most */
 #define IMPORTER_COMPLAINTS 20	    /* of a file: what is wrong after that is only counted */
@@ -19,6 +20,7 @@ struct importer {
 	struct import_counts *counts;
 	struct import_counts pending; /* of the batch: counted when it is committed */
 	struct lines lines;
+	struct optout_names optout;
 	size_t records, octets; /* of the batch */
 	unsigned complaints;
 };
@@ -42,6 +44,11 @@ int importer_observation(struct importer *im, const struct series *series,
     const struct observation *observation, struct err *err);
 int importer_dns(struct importer *im, const struct series *series, const struct dns_answer *answer,
     struct err *err);
+
+/* Counts an observation of a name whose operator asked to be left alone: it is taken all the same,
+ * but not without a word. */
+void importer_note_optout(const struct optout_names *optout, const struct series *series,
+    const struct observation *observation, struct import_counts *counts);
 
 /* Makes durable what the batch holds; a view that is opened then sees it. */
 int importer_commit(struct importer *im, struct err *err);

@@ -2,21 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host.h"
 #include "store/base/clock.h"
 #include "store/base/lines.h"
+#include "store/base/mem.h"
 #include "store/base/place.h"
 
 #define LINE_MAX_OCTETS 65536
 
 /* What stands before a comment. */
 static bool
-is_name(const char *line, size_t len, const char *name)
+read_name(const char *line, size_t len, char normal[LIMIT_NAME + 1])
 {
-	char text[LIMIT_NAME + 2], normal[LIMIT_NAME + 1];
+	char text[LIMIT_NAME + 2];
 	size_t from = 0, to = 0;
 
 	while (from < len && (line[from] == ' ' || line[from] == '\t'))
@@ -27,7 +29,7 @@ is_name(const char *line, size_t len, const char *name)
 		return false;
 	memcpy(text, line + from, to - from);
 	text[to - from] = '\0';
-	return host_normalise(text, normal, NULL) == 0 && strcmp(normal, name) == 0;
+	return text[0] != '\0' && host_normalise(text, normal, NULL) == 0;
 }
 
 /* 1: it stands there. */
@@ -35,6 +37,7 @@ static int
 find(const char *path, const char *name, struct err *err)
 {
 	struct lines lines;
+	char normal[LIMIT_NAME + 1];
 	const char *line;
 	size_t len;
 	int rc, found = 0;
@@ -44,7 +47,7 @@ find(const char *path, const char *name, struct err *err)
 	if ((rc = lines_open(&lines, path, err)) != 0)
 		return rc;
 	while ((rc = lines_next(&lines, LINE_MAX_OCTETS, &line, &len, NULL)) != 0) {
-		if (rc > 0 && is_name(line, len, name))
+		if (rc > 0 && read_name(line, len, normal) && strcmp(normal, name) == 0)
 			found = 1;
 		if (rc < 0 && rc != ERR_LIMIT)
 			break;
@@ -96,4 +99,46 @@ optout_add(const char *store_dir, const char *name, struct err *err)
 	}
 	buf_finish(&path);
 	return rc;
+}
+
+int
+optout_names_read(struct optout_names *names, const char *store_dir, struct err *err)
+{
+	struct buf path = {0};
+	struct lines lines;
+	const char *line;
+	size_t len;
+	int rc = 0;
+
+	buf_printf(&path, "%s/blocklist", store_dir);
+	if (access(buf_text(&path), F_OK) != 0 && errno == ENOENT)
+		goto out;
+	if ((rc = lines_open(&lines, buf_text(&path), err)) != 0)
+		goto out;
+	while (
+	    (rc = lines_next(&lines, LINE_MAX_OCTETS, &line, &len, err)) > 0 || rc == ERR_LIMIT) {
+		names->names = mem_grow(names->names, names->n + 1, sizeof(*names->names));
+		if (rc > 0 && read_name(line, len, names->names[names->n]))
+			names->n++;
+	}
+	lines_close(&lines);
+out:
+	buf_finish(&path);
+	return rc;
+}
+
+void
+optout_names_finish(struct optout_names *names)
+{
+	free(names->names);
+	*names = (struct optout_names){0};
+}
+
+bool
+optout_names_has(const struct optout_names *names, const char *host)
+{
+	for (size_t i = 0; host != NULL && i < names->n; i++)
+		if (host_is_under(host, names->names[i]))
+			return true;
+	return false;
 }

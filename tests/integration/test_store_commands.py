@@ -385,6 +385,20 @@ class Delete(StoreTest):
                                     sni_name='optout.test', domain='optout.test'))
         return kept, gone
 
+    def test_import_tells_of_names_that_opted_out(self):
+        kept, gone = self.lines()
+        store = self.store(kept)
+        self.run_ok('delete', 'optout.test', '--store', store)
+        done = programs.run('mxstore', 'import', 'jsonl', '-', '--store', store,
+                            stdin=''.join(json.dumps(o) + '\n' for o in kept + gone))
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual([o for o in done.err.splitlines() if 'blocklist' in o],
+                         ["mxstore: 90 observations are of names on the corpus's blocklist (first: "
+                          'mx.optout.test); mxstore delete drops them again'])
+        done = programs.run('mxstore', 'import', 'jsonl', '-', '--store', store,
+                            stdin=''.join(json.dumps(o) + '\n' for o in kept))
+        self.assertNotIn('blocklist', done.err)
+
     def test_nothing_of_it_stays(self):
         kept, gone = self.lines()
         store, rest = self.store(kept + gone), self.store(kept)

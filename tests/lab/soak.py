@@ -103,9 +103,10 @@ class Soak:
     def read_late(self):
         """How long the farm let each address wait, in all, by its own log."""
         end(self.farm)
-        for line in self.lab.output('farm').splitlines(keepends=True):
+        for line in self.lab.output('farm').splitlines():
             words = line.split()
-            if words[:1] == ['late'] and line.endswith('\n'):  # it was ended while it wrote
+            # It may have been ended while it wrote.
+            if len(words) == 3 and words[0] == 'late' and words[2].isdigit():
                 self.late[words[1]] = self.late.get(words[1], 0) + int(words[2])
 
     def is_late(self, address):

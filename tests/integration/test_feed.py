@@ -172,7 +172,8 @@ class FollowTest(unittest.TestCase):
         writer.start()
         try:
             kills = 0
-            while kills < 12 or len(commits) < 15:
+            while kills < 12 or len(commits) < 30:
+                self.assertTrue(writer.is_alive(), 'the writer has ended')
                 kills += 1
                 follower = Follower(story.store, '--cursor-file', cursor)
                 time.sleep(r.random())
@@ -197,7 +198,7 @@ class FollowTest(unittest.TestCase):
             elif e['type'] == 'retracted':
                 known.pop(e['id'], None)
         log = {c['id']: c for c in story.mxdiff('log', '--json').lines()}
-        self.assertGreater(len(log), 5)
+        self.assertGreater(len(log), 2)
         self.assertEqual(set(known), set(log))
         for key, change in log.items():
             self.assertEqual(dict(known[key], type='change', revises=None), change)

@@ -63,7 +63,8 @@
 #define DEFAULT_PER_OPERATOR 64
 
 /* An address that says 421 or another 4yz is left alone for so long, then for four times that;
- * after LIMIT_BACK_OFFS in a row for the rest of the run. A visit repeats so many probes at most.
+ * after LIMIT_BACK_OFFS in a row for the rest of the run (of a pass of a watch: pass.h). A visit
+ * repeats so many probes at most.
  */
 #define LIMIT_BACK_OFF_MS 5000
 #define LIMIT_BACK_OFFS 3

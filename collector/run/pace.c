@@ -372,6 +372,14 @@ pace_release(struct pace *pace, const struct ip *address, enum pace_end end, int
 }
 
 int64_t
+pace_rests_until_ms(const struct pace *pace, const struct ip *address)
+{
+	const struct peer *peer = find(pace, address);
+
+	return peer != NULL && peer->place == RESTING && peer->laters > 0 ? peer->ready_ms : 0;
+}
+
+int64_t
 pace_wait_ms(const struct pace *pace, int64_t now_ms)
 {
 	int64_t wait, by_rate;

@@ -52,6 +52,10 @@ struct pace_item *pace_next(struct pace *pace, int64_t now_ms);
  * row, and should be left alone. */
 bool pace_release(struct pace *pace, const struct ip *address, enum pace_end end, int64_t now_ms);
 
+/* When an address that has said PACE_LATER the last time may be called upon again; 0: it has not.
+ */
+int64_t pace_rests_until_ms(const struct pace *pace, const struct ip *address);
+
 /* How long until pace_next() may have one that it does not have now, if nothing else happens; -1:
  * never. */
 int64_t pace_wait_ms(const struct pace *pace, int64_t now_ms);

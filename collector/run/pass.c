@@ -357,6 +357,12 @@ pass_feed(struct pass *p)
 	check_over(p);
 }
 
+int64_t
+pass_until_ms(const struct pass *p)
+{
+	return p->settings.until_ms;
+}
+
 void
 pass_started(struct pass *p)
 {

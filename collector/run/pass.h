@@ -33,7 +33,7 @@ struct pass;
 enum pass_end {
 	PASS_DONE,	/* all of it is done */
 	PASS_DEAD,	/* its address did not answer to a connection */
-	PASS_UNWELCOME, /* it said 4yz, LIMIT_BACK_OFFS times in a row */
+	PASS_UNWELCOME, /* it said 4yz, LIMIT_BACK_OFFS times in a row, or rests too long */
 	PASS_LEFT,	/* the schedule was stopped */
 };
 
@@ -51,6 +51,9 @@ struct pass_settings {
 	bool ipv4, ipv6, allow_private;
 	uint16_t port;
 	unsigned nexthops_most;
+	/* An address that wants to be left for longer than until then (monotonic) is left to the
+	 * next pass; INT64_MAX: there is none. */
+	int64_t until_ms;
 	/* A line for the user about something that was asked for and could not be had. */
 	void (*notice)(void *ctx, const char *line);
 	void (*done)(void *ctx, struct pass *pass);
@@ -103,6 +106,7 @@ struct pass **pass_link(struct pass *pass);
 /* Takes targets while there is room. */
 void pass_feed(struct pass *pass);
 void pass_started(struct pass *pass);
+int64_t pass_until_ms(const struct pass *pass);
 void pass_probed(struct pass *pass, struct visit *visit);
 /* Frees the visit. */
 void pass_over(struct pass *pass, struct visit *visit, enum pass_end end);

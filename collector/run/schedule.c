@@ -23,10 +23,29 @@ struct schedule {
 static void
 go_on(struct schedule *s, struct visit *visit)
 {
-	if (visit_left(visit) > 0)
-		pace_add(s->pace, &visit->item, visit->job.series.host);
-	else
+	if (visit_left(visit) == 0)
 		pass_over(visit->pass, visit, PASS_DONE);
+	else if (pace_rests_until_ms(s->pace, &visit->item.address) > pass_until_ms(visit->pass))
+		pass_over(visit->pass, visit, PASS_UNWELCOME);
+	else
+		pace_add(s->pace, &visit->item, visit->job.series.host);
+}
+
+/* The address asked to be left for a while: those go on that can wait so long. */
+static void
+let_rest(struct schedule *s, struct visit *visit)
+{
+	struct pace_item *item, *waited = NULL, **last = &waited;
+
+	while ((item = pace_drop(s->pace, &visit->item.address)) != NULL) {
+		*last = item;
+		last = &item->next;
+	}
+	go_on(s, visit);
+	while ((item = waited) != NULL) {
+		waited = item->next;
+		go_on(s, (struct visit *)item);
+	}
 }
 
 /* Nothing more is asked of the address by those who want something of it now. */
@@ -67,6 +86,8 @@ on_job_done(void *ctx, struct crew_job *job)
 		leave_alone(s, visit, PASS_DEAD);
 	else if (!welcome)
 		leave_alone(s, visit, PASS_UNWELCOME);
+	else if (later)
+		let_rest(s, visit);
 	else
 		go_on(s, visit);
 }

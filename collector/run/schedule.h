@@ -9,7 +9,8 @@
  * share the pace, so that an address gets one connection at a time, whoever wants it.
  *
  * An address that does not answer to a connection, or keeps asking to be left alone, is not called
- * upon again in the passes that wanted it then.
+ * upon again in the passes that wanted it then. Nor is one in a pass that ends (pass.h) before the
+ * rest that the address asked for.
  */
 #ifndef MX509_SCHEDULE_H
 #define MX509_SCHEDULE_H

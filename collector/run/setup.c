@@ -183,7 +183,8 @@ setup_pass(struct setup *setup)
 	    .ipv6 = a->ipv6,
 	    .allow_private = a->allow_private,
 	    .port = (uint16_t)a->port,
-	    .nexthops_most = a->nexthops};
+	    .nexthops_most = a->nexthops,
+	    .until_ms = INT64_MAX};
 }
 
 void

@@ -159,6 +159,7 @@ look_pass(struct watch *w)
 {
 	struct pass_settings settings = setup_pass(&w->setup);
 
+	settings.until_ms = 0; /* whoever wants to be left alone is looked at another time */
 	settings.notice = notice;
 	settings.done = on_look_done;
 	settings.on_probe = on_probe;
@@ -314,7 +315,7 @@ reload_blocklist(struct watch *w)
 }
 
 static void
-begin_pass(struct watch *w)
+begin_pass(struct watch *w, int64_t next_ms)
 {
 	const struct arguments *a = &w->setup.args;
 	struct pass_settings settings;
@@ -337,6 +338,8 @@ begin_pass(struct watch *w)
 	settings = setup_pass(&w->setup);
 	settings.source = w->source;
 	settings.dns = w->dns;
+	/* What is begun by then is over when the next one begins. */
+	settings.until_ms = next_ms - a->timeout_ms;
 	settings.notice = notice;
 	settings.done = on_pass_done;
 	settings.on_visit = on_visit;
@@ -357,15 +360,15 @@ on_begin(void *ctx)
 {
 	struct watch *w = ctx;
 	int64_t interval = w->setup.args.interval_ms;
+	/* Up to a tenth early, so that many watches do not keep step, and never late. */
+	int64_t wait = interval - (int64_t)dice_below(&w->dice, (size_t)(interval / 10 + 1));
 	char line[256], text[CLOCK_TEXT_MAX];
 
 	if (schedule_stopped(w->setup.schedule))
 		return;
-	/* Up to a tenth early, so that many watches do not keep step, and never late. */
-	loop_timer_set(
-	    w->begin_timer, interval - (int64_t)dice_below(&w->dice, (size_t)(interval / 10 + 1)));
+	loop_timer_set(w->begin_timer, wait);
 	if (w->pass == NULL) {
-		begin_pass(w);
+		begin_pass(w, clock_monotonic_ms() + wait);
 		return;
 	}
 	snprintf(line, sizeof(line),

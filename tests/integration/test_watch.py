@@ -11,6 +11,7 @@ import time
 
 from common import DOMAIN, Lab, World, observations, packages, programs, tap, unittest
 from lab.lab import wait_until
+from lab.smtp_servers import SmtpServers, says
 
 INTERVAL, CLOSE = 4, 1
 SLACK = 2  # seconds: what the issue allows beyond an interval
@@ -162,6 +163,20 @@ class WatchTest(unittest.TestCase):
                    in watch.err(), 20, 'a word about it')
         watch.wait(lambda: watch.passes() >= 2, 40, 'a second pass')
         self.assertEqual(watch.end(), 0, watch.err())
+        self.assertSound()
+
+    def test_who_wants_to_be_left_alone_holds_up_no_pass(self):
+        # 5 s, then 20, then 80: a pass that waited for it would not be over within its interval.
+        servers = SmtpServers(self.lab, {'busy': says('421 come back later\r\n')})
+        watch = self.watch(DOMAIN, servers.target('busy'))
+        watch.wait(lambda: watch.passes() >= 4, 4 * INTERVAL + 20, 'four passes')
+        self.assertEqual(watch.end(), 0, watch.err())
+        self.assertNotIn('takes longer', watch.err())
+        self.assertIn("skipped (their address asks to come later)", watch.err())
+        busy = sorted(seconds(o['time']) for o in watch.seen()
+                      if o['outcome'] == 'rate-limited')
+        self.assertGreaterEqual(len(busy), 1)
+        self.assertGreater(min([b - a for a, b in zip(busy, busy[1:])], default=9), 4.9, busy)
         self.assertSound()
 
     def test_systemd_is_told(self):

@@ -24,6 +24,12 @@ def slowness():
     return 8 * (time.monotonic() - begin)
 
 
+def lines(path):
+    """The JSON of those lines of a file that are whole."""
+    with open(path, encoding='utf-8') as f:
+        return [json.loads(line) for line in f.read().split('\n')[:-1]]
+
+
 class Follower:
     """mxdiff feed --follow into a file; its events with the times when they were there."""
 
@@ -45,8 +51,7 @@ class Follower:
         return self.process.wait(30)
 
     def events(self):
-        with open(self.out, encoding='utf-8') as f:
-            return [json.loads(line) for line in f.read().split('\n')[:-1]]
+        return lines(self.out)
 
     def changes(self, address=None, sni='none'):
         return [e for e in self.events() if e['type'] in ('change', 'altered') and
@@ -99,15 +104,22 @@ class ChainTest(unittest.TestCase):
         with open(path, encoding='utf-8') as f:
             return f.read()
 
-    def atom_entries(self, folder):
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        return sum(self.text(os.path.join(folder, name)).count('<entry') for name in names)
+    def atom(self, folder):
+        """The titles of the entries of all documents, by their ids."""
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        found = [e for name in names if name.endswith('.atom') for e in
+                 re.findall(r'<entry>.*?<id>(.*?)</id>.*?<title>(.*?)</title>',
+                            self.text(os.path.join(folder, name)), re.S)]
+        self.assertEqual(len(found), len(dict(found)), found)
+        return dict(found)
 
-    def metrics_tell(self):
-        """Of a roll-out that is under way."""
+    def atom_says(self, folder, words):
+        return any(words in title for title in self.atom(folder).values())
+
+    def rollouts_open(self):
+        """What the metric says."""
         done = programs.run('mxdiff', 'metrics', '--store', self.world.store)
-        return any(re.match(r'mx509_rollouts_open\b.* [1-9]', line)
-                   for line in done.out.splitlines())
+        return sum(int(n) for n in re.findall(r'^mx509_rollouts_open\b.* (\d+)$', done.out, re.M))
 
     def assertWithin(self, begin, limit, condition, what):
         """Strictly; waits longer than that only to say how late it was."""
@@ -125,47 +137,71 @@ class ChainTest(unittest.TestCase):
                     told.add(e['id'])
             allowed |= follower.after_last_cursor()
 
+    def assertMarked(self, heard):
+        """No change twice but with the mark; returns how many had it."""
+        told, marked = set(), 0
+        for e in heard:
+            if e['type'] == 'change' or (e['type'] == 'window' and not e['update']):
+                if e['id'] in told:
+                    self.assertTrue(e.get('repeat'), e)
+                told.add(e['id'])
+            marked += e.get('repeat', False)
+        return marked
+
     def test_incident(self):
+        world = self.world
         watch = self.watch()
-        wait_until(lambda: self.seen() == len(self.world.addresses), 40, 'the first pass')
-        cursor = self.lab.path('cursor')
-        feeds = [Follower(self.lab, self.world.store, '--cursor-file', cursor)]
-        heard = self.lab.path('heard')
-        Follower(self.lab, self.world.store, '--cursor-file', cursor + '.exec', '--exec',
-                 f'cat >>{heard}')
-        atom = self.lab.path('atom')
-        Follower(self.lab, self.world.store, '--format', 'atom', '--out', atom)
-        first, rest = self.world.addresses[0], self.world.addresses[1:]
+        wait_until(lambda: self.seen() == len(world.addresses), 40, 'the first pass')
+        cursor, heard, atom = (self.lab.path(name) for name in ('cursor', 'heard', 'atom'))
+        open(heard, 'xb').close()
+        # The command lingers, so that one that is killed leaves it half done.
+        kinds = [('--cursor-file', cursor),
+                 ('--cursor-file', cursor + '.exec', '--exec', f'cat >>{heard}; sleep 1'),
+                 ('--format', 'atom', '--out', atom)]
+        followers = [Follower(self.lab, world.store, *kind) for kind in kinds]
+        feeds = followers[:1]
+        first, second, *rest = world.addresses
         limit = INTERVAL + SLACK + slowness()
 
-        begin = self.world.exim.roll_out(first)
+        def commanded(address):
+            return any(e.get('address') == address for e in lines(heard))
+
+        begin = world.exim.roll_out(first)
         self.assertWithin(begin, limit, lambda: feeds[0].changes(first), 'the first change')
         change = feeds[0].changes(first)[0]
         self.assertIn('sentinel', change['class'])
         self.assertEqual(change['severity'], 'critical')
         self.assertWithin(begin, limit, feeds[0].windows, 'the roll-out')
-        self.assertWithin(begin, limit, lambda: first in self.text(heard), 'the command')
-        self.assertWithin(begin, limit, lambda: self.atom_entries(atom) > 0, 'the entry')
-        self.assertWithin(begin, limit, self.metrics_tell, 'the metric')
+        self.assertWithin(begin, limit, lambda: commanded(first), 'the command')
+        self.assertWithin(begin, limit, lambda: self.atom_says(atom, '1 of 5 converted'), 'the entry')
+        self.assertWithin(begin, limit, lambda: self.rollouts_open() == 1, 'the metric')
         window = feeds[0].windows()[0]
         self.assertEqual((window['converted'], window['total'], window['end']),
-                         (1, len(self.world.addresses), None))
+                         (1, len(world.addresses), None))
         self.assertFalse(window['update'])
 
         # The schedule is tightened: the next one is found sooner than an interval.
-        begin = self.world.exim.roll_out(rest[0])
+        begin = world.exim.roll_out(second)
         self.assertWithin(begin, 4 * CLOSE + SLACK + slowness(),
-                          lambda: feeds[0].changes(rest[0]), 'the second change')
+                          lambda: feeds[0].changes(second), 'the second change')
 
-        # Everybody is killed in the midst of it, and begins anew.
+        # Everybody is killed in the midst of it, the command while it runs, and begins anew.
+        wait_until(lambda: commanded(second), 20, 'the second command')
+        for follower in [followers[1], followers[0], followers[2]]:
+            follower.end(signal.SIGKILL)
         self.end(watch, signal.SIGKILL)
-        feeds[0].end(signal.SIGKILL)
-        for address in rest[1:]:
-            begin = self.world.exim.roll_out(address)
-        feeds.append(Follower(self.lab, self.world.store, '--cursor-file', cursor))
+        for address in rest:
+            begin = world.exim.roll_out(address)
+        followers = [Follower(self.lab, world.store, *kind) for kind in kinds]
+        feeds.append(followers[0])
         watch = self.watch()
-        ended = lambda: [w for w in feeds[1].windows() if w['end']]  # noqa: E731
-        self.assertWithin(begin, limit + slowness(), ended, 'the end of the roll-out')
+        ended = lambda events: any(w['type'] == 'window' and w['end'] for w in events)  # noqa: E731
+        late = limit + slowness()
+        self.assertWithin(begin, late, lambda: ended(feeds[1].windows()), 'the end of the roll-out')
+        self.assertWithin(begin, late, lambda: ended(lines(heard)), 'the command at the end')
+        self.assertWithin(begin, late, lambda: self.atom_says(atom, '5 of 5 converted'),
+                          'the entry at the end')
+        self.assertWithin(begin, late, lambda: self.rollouts_open() == 0, 'the metric at the end')
         last = feeds[1].windows()[-1]
         self.assertEqual((last['converted'], last['total']), (5, 5))
         self.assertEqual(last['id'], window['id'])
@@ -173,13 +209,18 @@ class ChainTest(unittest.TestCase):
         for variant in ('hostname', 'unknown'):
             self.assertEqual(feeds[1].windows(variant), [])
         self.assertEqual(self.end(watch), 0)
-        time.sleep(1.5)
-        self.assertEqual(feeds[1].end(), 0)
+        time.sleep(2.5)
+        for follower in followers:
+            self.assertEqual(follower.end(), 0)
         self.assertOnce(feeds)
+        self.assertGreater(self.assertMarked(lines(heard)), 0, 'it was killed while the command ran')
         everything = {e['id'] for f in feeds for e in f.changes()}
-        log = programs.run('mxdiff', 'log', '--store', self.world.store, '--json', '--sni', 'none')
+        log = programs.run('mxdiff', 'log', '--store', world.store, '--json', '--sni', 'none')
         self.assertEqual(everything, {e['id'] for e in log.records('change')})
-        check = programs.run('mxstore', 'check', '--store', self.world.store)
+        self.assertEqual(everything, {e['id'] for e in lines(heard) if e['type'] == 'change'})
+        # One roll-out, one entry, whoever was killed meanwhile.
+        self.assertEqual(len(self.atom(atom)), 1, self.atom(atom))
+        check = programs.run('mxstore', 'check', '--store', world.store)
         self.assertEqual(check.status, 0, check)
 
     def test_readers_and_the_writer_at_once(self):
@@ -214,7 +255,8 @@ class ChainTest(unittest.TestCase):
             for thread in threads:
                 thread.join()
         self.assertEqual(failed, [])
-        self.assertEqual(counts, sorted(set(counts)), 'the writer was kept from writing')
+        # Nine seconds on, a pass is over.
+        self.assertTrue(all(a < b for a, b in zip(counts, counts[3:])), counts)
         self.assertLess(sizes[-1], sizes[0] + (4 << 20), sizes)
         self.assertTrue(feed.changes())
         self.assertEqual(feed.end(), 0)

@@ -10,63 +10,10 @@ import subprocess
 import time
 
 from common import DOMAIN, Lab, World, observations, packages, programs, tap, unittest
-from lab.lab import wait_until
+from lab.live import CLOSE, INTERVAL, Watch, seconds
 from lab.smtp_servers import SmtpServers, says
 
-INTERVAL, CLOSE = 4, 1
 SLACK = 2  # seconds: what the issue allows beyond an interval
-
-
-def seconds(text):
-    """Of a record's time, since the epoch."""
-    from datetime import datetime
-    return datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp()
-
-
-class Watch:
-    """One mxcollect watch, its lines and its JSON."""
-
-    def __init__(self, lab, world, *args, store=None, env=None, stdin=None, interval=INTERVAL):
-        self.world, self.store = world, store or world.store
-        self.number = Watch.number = getattr(Watch, 'number', 0) + 1
-        self.paths = [lab.path(f'watch-{self.number}.{end}') for end in ('out', 'err')]
-        argv = [programs.path('mxcollect'), 'watch', *args, '--store', self.store, '--resolver',
-                world.dns.resolver, '--trust-anchor', world.dns.anchor, '--port',
-                world.exim.port, '--allow-private', '--per-address-gap', 0, '--interval', interval,
-                '--close-interval', CLOSE, '--timeout', 10, '--json']
-        with open(self.paths[0], 'wb') as out, open(self.paths[1], 'wb') as err:
-            self.process = subprocess.Popen(
-                ['setpriv', '--pdeathsig=TERM', '--', *map(str, argv)], stdout=out, stderr=err,
-                stdin=subprocess.DEVNULL if stdin is None else stdin,
-                env=programs.environment(**(env or {})))
-        lab.on_close(self.end)
-
-    def end(self, number=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def err(self):
-        with open(self.paths[1], encoding='utf-8') as f:
-            return f.read()
-
-    def seen(self, sni='none', address=None):
-        """Observations so far, as they were printed."""
-        with open(self.paths[0], encoding='utf-8') as f:
-            lines = [json.loads(line) for line in f.read().split('\n')[:-1]]
-        return [o for o in lines if o['type'] == 'observation' and o['sni'] == sni and
-                address in (None, o['address'])]
-
-    def passes(self):
-        """How many observations the address with the fewest has."""
-        return min(len(self.seen(address=a)) for a in self.world.addresses)
-
-    def wait(self, condition, limit, what):
-        def or_ended():
-            if self.process.poll() is not None:
-                raise AssertionError(f'watch ended with {self.process.returncode}: {self.err()}')
-            return condition()
-        wait_until(or_ended, limit, what)
 
 
 class WatchTest(unittest.TestCase):

@@ -10,62 +10,12 @@ import threading
 import time
 
 from common import DOMAIN, Lab, World, observations, programs, tap, unittest
+from lab import atom
 from lab.lab import wait_until
+from lab.live import Follower, lines, slowness
 
 INTERVAL, CLOSE = 8, 1
 SLACK = 2  # seconds beyond an interval: the commit's batch, the feed's second
-
-
-def slowness():
-    """What this machine, and how the programs were built, add to everything: seconds."""
-    begin = time.monotonic()
-    for program in ('mxcollect', 'mxdiff', 'mxstore'):
-        programs.run(program, '--version')
-    return 8 * (time.monotonic() - begin)
-
-
-def lines(path):
-    """The JSON of those lines of a file that are whole."""
-    with open(path, encoding='utf-8') as f:
-        return [json.loads(line) for line in f.read().split('\n')[:-1]]
-
-
-class Follower:
-    """mxdiff feed --follow into a file; its events with the times when they were there."""
-
-    number = 0
-
-    def __init__(self, lab, store, *args):
-        Follower.number += 1
-        self.out = lab.path(f'feed-{Follower.number}.out')
-        with open(self.out, 'wb') as out, open(self.out + '.err', 'wb') as err:
-            self.process = subprocess.Popen(
-                ['setpriv', '--pdeathsig=TERM', '--', programs.path('mxdiff'), 'feed', '--follow',
-                 '--store', store, *map(str, args)], stdout=out, stderr=err,
-                stdin=subprocess.DEVNULL, env=programs.environment())
-        lab.on_close(self.end)
-
-    def end(self, number=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(30)
-
-    def events(self):
-        return lines(self.out)
-
-    def changes(self, address=None, sni='none'):
-        return [e for e in self.events() if e['type'] in ('change', 'altered') and
-                e['sni'] == sni and address in (None, e['address'])]
-
-    def windows(self, sni='none'):
-        return [e for e in self.events() if e['type'] == 'window' and e['sni'] == sni]
-
-    def after_last_cursor(self):
-        """Ids that a kill may bring again: the cursor behind them was not told."""
-        ids = set()
-        for e in self.events():
-            ids = set() if e['type'] == 'cursor' else ids | {e.get('id')}
-        return ids
 
 
 class ChainTest(unittest.TestCase):
@@ -98,18 +48,9 @@ class ChainTest(unittest.TestCase):
         done = programs.run('mxstore', 'export', 'jsonl', '--store', self.world.store)
         return len({o['address'] for o in done.records('observation')}) if done.status == 0 else 0
 
-    def text(self, path):
-        if not os.path.exists(path):
-            return ''
-        with open(path, encoding='utf-8') as f:
-            return f.read()
-
     def atom(self, folder):
         """The titles of the entries of all documents, by their ids."""
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        found = [e for name in names if name.endswith('.atom') for e in
-                 re.findall(r'<entry>.*?<id>(.*?)</id>.*?<title>(.*?)</title>',
-                            self.text(os.path.join(folder, name)), re.S)]
+        found = atom.titles(folder)
         self.assertEqual(len(found), len(dict(found)), found)
         return dict(found)
 
@@ -152,12 +93,12 @@ class ChainTest(unittest.TestCase):
         world = self.world
         watch = self.watch()
         wait_until(lambda: self.seen() == len(world.addresses), 40, 'the first pass')
-        cursor, heard, atom = (self.lab.path(name) for name in ('cursor', 'heard', 'atom'))
+        cursor, heard, out = (self.lab.path(name) for name in ('cursor', 'heard', 'atom'))
         open(heard, 'xb').close()
         # The command lingers, so that one that is killed leaves it half done.
         kinds = [('--cursor-file', cursor),
                  ('--cursor-file', cursor + '.exec', '--exec', f'cat >>{heard}; sleep 1'),
-                 ('--format', 'atom', '--out', atom)]
+                 ('--format', 'atom', '--out', out)]
         followers = [Follower(self.lab, world.store, *kind) for kind in kinds]
         feeds = followers[:1]
         first, second, *rest = world.addresses
@@ -173,7 +114,7 @@ class ChainTest(unittest.TestCase):
         self.assertEqual(change['severity'], 'critical')
         self.assertWithin(begin, limit, feeds[0].windows, 'the roll-out')
         self.assertWithin(begin, limit, lambda: commanded(first), 'the command')
-        self.assertWithin(begin, limit, lambda: self.atom_says(atom, '1 of 5 converted'), 'the entry')
+        self.assertWithin(begin, limit, lambda: self.atom_says(out, '1 of 5 converted'), 'the entry')
         self.assertWithin(begin, limit, lambda: self.rollouts_open() == 1, 'the metric')
         window = feeds[0].windows()[0]
         self.assertEqual((window['converted'], window['total'], window['end']),
@@ -199,7 +140,7 @@ class ChainTest(unittest.TestCase):
         late = limit + slowness()
         self.assertWithin(begin, late, lambda: ended(feeds[1].windows()), 'the end of the roll-out')
         self.assertWithin(begin, late, lambda: ended(lines(heard)), 'the command at the end')
-        self.assertWithin(begin, late, lambda: self.atom_says(atom, '5 of 5 converted'),
+        self.assertWithin(begin, late, lambda: self.atom_says(out, '5 of 5 converted'),
                           'the entry at the end')
         self.assertWithin(begin, late, lambda: self.rollouts_open() == 0, 'the metric at the end')
         last = feeds[1].windows()[-1]
@@ -219,7 +160,8 @@ class ChainTest(unittest.TestCase):
         self.assertEqual(everything, {e['id'] for e in log.records('change')})
         self.assertEqual(everything, {e['id'] for e in lines(heard) if e['type'] == 'change'})
         # One roll-out, one entry, whoever was killed meanwhile.
-        self.assertEqual(len(self.atom(atom)), 1, self.atom(atom))
+        self.assertEqual(len(self.atom(out)), 1)
+        self.assertEqual(len(atom.Atom().read(out).entries), 1)
         check = programs.run('mxstore', 'check', '--store', world.store)
         self.assertEqual(check.status, 0, check)
 

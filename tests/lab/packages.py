@@ -25,6 +25,7 @@ SERVERS = {
     'unbound': ['unbound', 'libevent-2.1-7', 'libprotobuf-c1'],
     'prometheus': ['prometheus'],  # for its promtool
     'feedparser': ['python3-feedparser', 'python3-sgmllib3k'],
+    'ruby': ['ruby3.1', 'libruby3.1'],  # for its rss, which judges Atom
 }
 PROGRAMS = {
     'exim': ['usr/sbin/exim4'],
@@ -35,6 +36,7 @@ PROGRAMS = {
     'opensmtpd': ['usr/sbin/smtpd', 'usr/sbin/smtpctl'],
     'prometheus': ['usr/bin/promtool'],
     'feedparser': [],
+    'ruby': ['usr/bin/ruby3.1'],
     'unbound': ['usr/sbin/unbound'],
 }
 # Which package of Debian 12 has a library: for those that `ldd` does not find.

@@ -6,13 +6,14 @@
     Zone('broken.test.', …, wrong_ds=True)    bogus: the root's DS is of another key
     Zone('forged.test.', …, forge=('a', 'b')) bogus in part: text of a signed record replaced
 
-NameServer.anchor is the file for --trust-anchor. StrippingResolver, SilentResolver: what hostile
+NameServer.anchor is the file for --trust-anchor; NameServer.change() changes a zone. StrippingResolver, SilentResolver: what hostile
 or old resolvers do.
 """
 import asyncio
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 
@@ -28,11 +29,11 @@ class Zone:
     def __init__(self, name, records='', signed=True, wrong_ds=False, forge=None):
         self.name, self.records, self.signed = name, records, signed
         self.wrong_ds, self.forge = wrong_ds, forge
-        self.ds = []
+        self.ds, self.keys, self.serial = [], [], 1
 
     def text(self):
         return (f'$ORIGIN {self.name}\n$TTL {TTL}\n'
-                f'@ SOA ns.lab.test. hostmaster.lab.test. 1 3600 600 86400 {TTL}\n'
+                f'@ SOA ns.lab.test. hostmaster.lab.test. {self.serial} 3600 600 86400 {TTL}\n'
                 f'@ NS ns.lab.test.\n{self.records}\n')
 
 
@@ -82,15 +83,15 @@ class NameServer:
             f.write(zone.text())
         if not zone.signed:
             return
-        keys = []
-        for kind in (['-k'], []):
-            keys.append(self._tool(self.package.path('usr/bin/ldns-keygen'), *kind, '-a',
-                                   'ECDSAP256SHA256', zone.name).strip())
-        with open(os.path.join(self.dir, keys[0] + '.ds'), encoding='ascii') as f:
+        for kind in [] if zone.keys else (['-k'], []):
+            zone.keys.append(self._tool(self.package.path('usr/bin/ldns-keygen'), *kind, '-a',
+                                        'ECDSAP256SHA256', zone.name).strip())
+        with open(os.path.join(self.dir, zone.keys[0] + '.ds'), encoding='ascii') as f:
             zone.ds = [line.strip() for line in f if line.strip()]
         if zone.wrong_ds:
             zone.ds = [re.sub(r'[0-9a-f]{64}$', lambda m: m[0][::-1], ds) for ds in zone.ds]
-        self._tool(self.package.path('usr/bin/ldns-signzone'), '-f', path + '.signed', path, *keys)
+        self._tool(self.package.path('usr/bin/ldns-signzone'), '-f', path + '.signed', path,
+                   *zone.keys)
         os.replace(path + '.signed', path)
         if zone.forge:
             with open(path, encoding='utf-8') as f:
@@ -100,6 +101,13 @@ class NameServer:
                 raise LabError(f'{zone.name}: no {old!r} to forge')
             with open(path, 'w', encoding='utf-8') as f:
                 f.write(text.replace(old, new))
+
+    def change(self, name, records):
+        """Another text for a zone, served soon; who asked before keeps what he has for its TTL."""
+        zone = self.zones[name]
+        zone.records, zone.serial = records, zone.serial + 1
+        self._write(zone)
+        self.process.send_signal(signal.SIGHUP)
 
     def _start(self):
         state = self.lab.folder(self.name + '-state')

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -22,6 +23,10 @@
 #define CHECKSUM_LEN 8
 #define MAP_LEAST (UINT64_C(1) << 30)
 #define ROOM_LEAST (UINT64_C(16) << 20)
+
+/* Moves of one cursor, after which it is taken for a walk. One series has a record a day. */
+#define WALK_MOVES 256
+#define WALK_MOVES_OF_DAYS 4096
 
 static const char *const table_names[DB_TABLE_N] = {
     [DB_META] = "meta",
@@ -48,6 +53,7 @@ struct environment {
 	dev_t device;
 	ino_t inode;
 	bool writable, ready;
+	atomic_bool random; /* the kernel reads nothing but the pages that are asked for */
 	atomic_bool sound;
 	unsigned users;
 	int lock_fd; /* of the directory, under flock(2); -1: it may not be opened */
@@ -73,6 +79,7 @@ struct db_cursor {
 	struct db_txn *txn;
 	enum db_table table;
 	MDB_cursor *cursor;
+	unsigned moves, moves_most; /* moves_most: then the kernel is to read ahead */
 };
 
 const char *
@@ -327,8 +334,8 @@ open_mapped(const char *path, bool write, unsigned *flags, MDB_env **env)
 
 		if (rc == ENOMEM && map > MAP_LEAST)
 			map /= 2;
-		else if ((rc == EACCES || rc == EROFS) && !write && *flags == 0)
-			*flags = MDB_RDONLY;
+		else if ((rc == EACCES || rc == EROFS) && !write && !(*flags & MDB_RDONLY))
+			*flags |= MDB_RDONLY;
 		else
 			return rc;
 	}
@@ -337,7 +344,7 @@ open_mapped(const char *path, bool write, unsigned *flags, MDB_env **env)
 static int
 env_open(struct environment *e, const char *dir, bool write, struct err *err)
 {
-	unsigned flags = 0;
+	unsigned flags = write ? 0 : MDB_NORDAHEAD;
 	struct stat st;
 	bool was_there = data_stat(dir, &st) && st.st_size > 0;
 	int rc = open_mapped(dir, write, &flags, &e->env);
@@ -346,7 +353,8 @@ env_open(struct environment *e, const char *dir, bool write, struct err *err)
 		remove_begun(dir);
 	if (rc != 0)
 		return open_error(dir, rc, err);
-	e->writable = flags == 0;
+	e->writable = (flags & MDB_RDONLY) == 0;
+	e->random = !write;
 	rc = mdb_reader_check(e->env, NULL);
 	return rc == 0 ? 0 : fail(dir, rc, "cannot clear the slots of dead readers", err);
 }
@@ -495,6 +503,47 @@ create(const char *dir, struct err *err)
 	return place_new_close(&file, rc == 0 ? "data.mdb" : NULL, rc, err);
 }
 
+/* ---- opening: reading ahead ----------------------------------------------------------------- */
+
+/*
+ * A question about one host touches a page here and a page there; round each the kernel would read
+ * as much as the disk is set to, up to megabytes. So who opens to read gets no page but those that
+ * are asked for (MDB_NORDAHEAD), until a cursor goes on and on, or somebody comes to write: then
+ * the whole process gets the kernel's own way back.
+ *
+ * LMDB does not tell where the map lies: a page in it does, by its number, with which it begins.
+ */
+static void
+read_ahead(struct environment *e, const void *in_map)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	uintptr_t page;
+	uint64_t number;
+
+	e->random = false;
+	if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0)
+		return;
+	page = (uintptr_t)in_map - (uintptr_t)in_map % stat.ms_psize;
+	memcpy(&number, (const void *)page, sizeof(number));
+	if (number <= info.me_last_pgno)
+		madvise((void *)(page - number * stat.ms_psize), info.me_mapsize, MADV_NORMAL);
+}
+
+static void
+read_ahead_to_write(struct db *db)
+{
+	struct environment *e = db->environment;
+	MDB_val key = {sizeof(format_key), (void *)(uintptr_t)format_key}, value;
+	struct db_txn *txn;
+
+	if (!e->random || db_begin(db, false, &txn, NULL) != 0)
+		return;
+	if (mdb_get(txn->txn, e->dbi[DB_META], &key, &value) == 0)
+		read_ahead(e, value.mv_data);
+	db_abort(&txn);
+}
+
 /* ---- opening: sharing ----------------------------------------------------------------------- */
 
 /* Waits while another process has claimed the directory: it puts a new file in place. */
@@ -562,6 +611,8 @@ environment_acquire(struct db *db, bool write, struct err *err)
 	db->environment = e;
 	if (rc == 0 && !e->ready)
 		rc = prepare(db, write, err);
+	if (rc == 0 && write)
+		read_ahead_to_write(db);
 	/* Whoever made it may have been killed before. */
 	return rc == 0 && write ? place_sync(db->dir, err) : rc;
 }
@@ -838,6 +889,7 @@ db_cursor_open(struct db_txn *txn, enum db_table table, struct err *err)
 	}
 	c->txn = txn;
 	c->table = table;
+	c->moves_most = table == DB_DAY ? WALK_MOVES_OF_DAYS : WALK_MOVES;
 	return c;
 }
 
@@ -861,6 +913,8 @@ cursor_get(struct db_cursor *c, MDB_cursor_op op, MDB_val *k, struct db_bytes *k
 		return 0;
 	if (rc != 0)
 		return fail(c->txn->db->dir, rc, table_names[c->table], err);
+	if (c->moves++ == c->moves_most && c->txn->db->environment->random)
+		read_ahead(c->txn->db->environment, v.mv_data);
 	*key = (struct db_bytes){k->mv_data, k->mv_size};
 	return unseal(c->txn, c->table, k, &v, value, err);
 }

@@ -387,6 +387,85 @@ test_walks(void **state)
 	store_close(store);
 }
 
+/* Whether the kernel reads nothing of data.mdb but what is asked for: the flag "rr" of its map. */
+static bool
+reads_no_more_than_asked(void)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool of_data = false, found = false, random = false;
+	char line[4096];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strstr(line, "/data.mdb\n") != NULL)
+			of_data = true;
+		if (!of_data || strncmp(line, "VmFlags:", 8) != 0)
+			continue;
+		random = strstr(line, " rr ") != NULL;
+		found = true;
+		of_data = false;
+	}
+	fclose(f);
+	assert_true(found);
+	return random;
+}
+
+static void
+walk_series(struct store *store, const char *host, size_t n)
+{
+	struct series_filter filter = {.host = host};
+	struct series_walk *walk;
+	struct store_view *view;
+	struct err err = {0};
+	struct series s;
+	uint32_t number;
+
+	assert_ok(store_view_open(store, &view, &err), err);
+	assert_ok(series_walk_open(&walk, view, &filter, &err), err);
+	for (; n > 0; n--)
+		assert_int_equal(series_walk_next(walk, &number, &s, &err), 1);
+	assert_int_equal(series_walk_next(walk, &number, &s, &err), 0);
+	series_walk_close(walk);
+	store_view_close(view);
+}
+
+/* A question about one host costs its pages, a walk is read ahead of; so is one who writes. */
+static void
+test_read_ahead(void **state)
+{
+	struct store *store = fixture_open(*state, STORE_WRITE), *writer;
+	struct observation o = fixture_observation(TIME_0, NULL, 0);
+	struct store_batch *batch;
+	struct err err = {0};
+	char host[32];
+
+	assert_false(reads_no_more_than_asked());
+	assert_ok(store_batch_begin(store, &batch, &err), err);
+	for (int i = 0; i < 400; i++) {
+		struct series s;
+
+		snprintf(host, sizeof(host), "mx%d.example.org", i);
+		s = fixture_series(host, "192.0.2.1", SNI_NONE);
+		assert_ok(store_batch_observation(batch, &s, &o, NULL, &err), err);
+	}
+	assert_ok(store_batch_commit(&batch, NULL, &err), err);
+	store_close(store);
+
+	store = fixture_open(*state, STORE_READ);
+	walk_series(store, "mx7.example.org", 1);
+	assert_true(reads_no_more_than_asked());
+	walk_series(store, NULL, 400);
+	assert_false(reads_no_more_than_asked());
+	store_close(store);
+
+	store = fixture_open(*state, STORE_READ);
+	assert_true(reads_no_more_than_asked());
+	writer = fixture_open(*state, STORE_WRITE);
+	assert_false(reads_no_more_than_asked());
+	store_close(writer);
+	store_close(store);
+}
+
 static void
 test_refused(void **state)
 {
@@ -646,6 +725,7 @@ main(void)
 	    TEST(test_dns_at),
 	    TEST(test_journal),
 	    TEST(test_walks),
+	    TEST(test_read_ahead),
 	    TEST(test_refused),
 	    TEST(test_no_store),
 	    TEST(test_damage),

@@ -32,19 +32,19 @@ class TortureTest(unittest.TestCase):
         self.assertEqual(broken, [], f'TORTURE_SEED={SEED}')
 
     def test_boundaries(self):
-        self.torture.boundaries(share=0.06)
+        self.assertGreater(self.torture.boundaries(SECONDS), 0)
 
     def test_commands(self):
-        self.torture.works(share=0.02, cuts=0.008)
+        self.assertGreater(self.torture.works(2 * SECONDS), 0)
 
     def test_kills(self):
-        self.torture.kills(SECONDS)
+        self.assertGreater(self.torture.kills(SECONDS), 0)
 
     def test_power(self):
-        self.torture.power(0, n=0, share=0.3)
+        self.assertGreater(self.torture.power(SECONDS), 0)
 
     def test_damage(self):
-        self.torture.flips(SECONDS, batches=8)
+        self.assertGreater(self.torture.flips(SECONDS, batches=8), 0)
 
     def test_crowd(self):
         self.torture.crowd(SECONDS)

@@ -84,13 +84,16 @@ class Witness:
 
     def __init__(self, process, before):
         out, self.err = process.communicate(timeout=300)
-        self.status, self.acknowledged, self.begun, self.failed = process.returncode, before, before, []
+        self.status, self.failed, self.state = process.returncode, [], None
+        self.acknowledged = self.begun = before
         for line in out.split('\n')[:-1]:  # the last one is cut off, or empty
             word, rest = line.split(' ', 1)
             if word == 'begin':
                 self.begun = int(rest) + 1
             elif word == 'done':
                 self.acknowledged = int(rest) + 1
+            elif word == 'state':
+                self.state = rest
             else:
                 self.failed.append(line)
 
@@ -138,7 +141,7 @@ class Crash:
     def __init__(self, golden, folder, before, batches):
         self.golden, self.folder, self.before, self.batches = golden, folder, before, batches
         golden.store(before + batches + 1)
-        self.boundaries = self.count()
+        self.boundaries, self.lasts = self.count()
 
     def prepare(self, name):
         folder = os.path.join(self.folder, name)
@@ -147,13 +150,16 @@ class Crash:
         return copy(self.golden.path(self.before), os.path.join(folder, 'corpus'))
 
     def count(self):
-        """How many boundaries there are."""
+        """How many boundaries there are, and how many seconds the writer takes."""
         store, trace = self.prepare('counted'), os.path.join(self.folder, 'counted.trace')
         Witness(write(store, self.before, self.batches,
                       env=preloaded(store, FAULT_TRACE=trace)), self.before)
+        begun = time.monotonic()
+        Witness(write(self.prepare('timed'), self.before, self.batches), self.before)
+        lasts = time.monotonic() - begun
         n = sum(1 for event in read_trace(trace) if event.call != 'said')
         os.unlink(trace)
-        return n
+        return n, lasts
 
     def go_on(self, store, told):
         """A corpus that was hurt takes the next batch as if nothing had been."""
@@ -186,6 +192,7 @@ class Crash:
         finally:
             if reader:
                 reader.communicate()
+        shutil.rmtree(os.path.dirname(store))
         return told.status == KILLED if plan.startswith('kill') else bool(told.failed)
 
     def survived(self, store, told, plan):
@@ -206,7 +213,7 @@ class Crash:
         """kill -9 from outside, at a moment of chance."""
         store = self.prepare(name)
         process = write(store, self.before, self.batches)
-        time.sleep(chance.uniform(0, 0.03 * self.batches))
+        time.sleep(chance.uniform(0, self.lasts))
         process.kill()
         told = Witness(process, self.before)
         self.golden.judge(store, told.acknowledged, told.begun)

@@ -151,13 +151,15 @@ class Disk:
         else:
             names[path] = None  # a directory
 
-    def after_cut(self, target, choose, choose_length, first_changes):
-        """Builds the files in `target` as they may be; `first_changes` of the names' changes."""
+    def after_cut(self, target, way, first_changes):
+        """Builds the files in `target` as they may be, in one of the ways(); `first_changes` of
+        the names' changes."""
+        _, choose, choose_length = way
         names = dict(self.names)
         for change in self.changes[:first_changes]:
             self.apply(names, change)
         shutil.rmtree(target, ignore_errors=True)
-        os.mkdir(target)
+        os.makedirs(target)
         for path, file in sorted(names.items(), key=lambda n: n[0]):
             place = target + path[len(self.root):]
             if path.endswith(' (deleted)') or not os.path.isdir(os.path.dirname(place)):

@@ -3,9 +3,10 @@
 
     torture.py [--seconds N] [--seed S] [--folder DIR]
 
-Every boundary of a writer and of each command is gone through once, whatever it takes; the rest shares the time. The
-folder is in memory where that can be: what a power cut does is computed, so that syncing need not
-cost anything.
+Each kind of torture has its share of the time, and what another one before it left. Those that go
+through boundaries, of which there are so many, go through all of them where the time is enough;
+else through some that lie spread over all, and say how many. The folder is in memory where that can
+be: what a power cut does is computed, so that syncing need not cost anything.
 """
 import argparse
 import collections
@@ -15,6 +16,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import time
 
 import power
@@ -26,6 +28,32 @@ from works import works
 WORKERS = os.cpu_count() or 1
 KILLS = ('kill-before', 'kill-half', 'kill-after')
 ERRORS = ('short', 'eio', 'enospc')
+PHI = (5 ** 0.5 - 1) / 2
+PASSES = 32
+
+
+def place_of(i, start):
+    """From 0 to 1: numbers i whose places lie close together lie far from each other, evenly."""
+    return (i * PHI + start) % 1
+
+
+def spread(jobs, chance):
+    """In an order in which any first few of them are spread over all."""
+    start = chance.random()
+    return [jobs[i] for i in sorted(range(len(jobs)), key=lambda i: place_of(i, start))]
+
+
+def spread_passes(sources, chance):
+    """The same for what can only be made in its own order, by functions that each make the same
+    again when they are called again: several passes, in each of which a part is made use of."""
+    start = chance.random()
+    for k in range(PASSES):
+        i = 0
+        for source in sources:
+            for one in source():
+                if int(place_of(i, start) * PASSES) == k:
+                    yield one
+                i += 1
 
 
 def place():
@@ -40,7 +68,7 @@ class Torture:
     def __init__(self, folder, seed):
         self.folder, self.seed = folder, seed
         self.golden = Golden(os.path.join(folder, 'golden'))
-        self.broken, self.counts = [], collections.Counter()
+        self.broken, self.kills_n = [], 0
 
     def say(self, text):
         print(text, flush=True)
@@ -56,10 +84,22 @@ class Torture:
             self.say(f'broken: {broken}')
             return None
 
-    def all(self, jobs):
-        """Jobs, as lists of a function and its arguments, by several workers."""
+    def flow(self, jobs, seconds):
+        """Jobs, as lists of a function and its arguments, by several workers for so long; what
+        each of those that were begun returned, with it. One at least is begun."""
+        end, done = time.monotonic() + seconds, []
+        jobs, turn = iter(jobs), threading.Lock()
+
+        def work(_):
+            while not done or time.monotonic() < end:
+                with turn:
+                    job = next(jobs, None)
+                if job is None:
+                    return
+                done.append((job, self.attempt(*job)))
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            return list(pool.map(lambda job: self.attempt(*job), jobs))
+            list(pool.map(work, range(WORKERS)))
+        return done
 
     def until(self, seconds, job):
         """job(worker, chance), again and again by each worker; how often."""
@@ -76,10 +116,10 @@ class Torture:
 
     # ---- kills and errors -----------------------------------------------------------------------
 
-    def boundaries(self, share=1.0):
+    def boundaries(self, seconds):
         """Each call of a writer, in a new corpus and in one that is there, alone and beside others
-        who have it open; a share of them, of chance."""
-        chance, jobs = random.Random(self.seed), []
+        who have it open."""
+        jobs = []
         for before in (0, 5):
             crash = Crash(self.golden, self.path('boundaries'), before, 4)
             for kind in KILLS + ERRORS:
@@ -87,12 +127,18 @@ class Torture:
                     for company in (False, True)[:1 + (before > 0)]:
                         name = f'{before}-{kind}-{number}-{company}'
                         jobs.append((crash.fault, f'{kind}:{number}', name, company))
-        jobs = [job for job in jobs if chance.random() < share]
-        reached = self.all(jobs)
-        killed = sum(1 for job, done in zip(jobs, reached) if done and job[1].startswith('kill'))
-        self.say(f'boundaries: {len(jobs)} runs, {killed} killed, '
-                 f'{sum(map(bool, reached)) - killed} with an error that was told')
-        shutil.rmtree(self.path('boundaries'))
+        done = self.flow(spread(jobs, random.Random(self.seed)), seconds)
+        killed, failed = self.ended(done)
+        self.say(f'boundaries: {len(done)} of {len(jobs)} runs, {killed} killed, '
+                 f'{failed} with an error that was told')
+        self.kills_n += killed
+        return len(done)
+
+    @staticmethod
+    def ended(done):
+        """How many runs were killed, and how many met an error."""
+        reached = [job[1].startswith('kill') for job, came in done if came]
+        return sum(reached), len(reached) - sum(reached)
 
     def kills(self, seconds):
         """kill -9 at random."""
@@ -102,41 +148,64 @@ class Torture:
         def job(worker, chance):
             killed[worker] += crash.kill_at_random(str(worker), chance)
         n = self.until(seconds, job)
-        self.say(f'kills at random: {n} runs, {sum(killed.values())} killed before the end')
+        self.kills_n += sum(killed.values())
+        self.say(f'kills at random: {n} runs, {sum(killed.values())} killed before the end; '
+                 f'with those at boundaries {self.kills_n}')
+        return n
 
     # ---- commands -------------------------------------------------------------------------------
 
-    def works(self, share=1.0, cuts=1.0):
+    def works(self, seconds):
         """Each call of each command on a whole corpus; power cuts after each of them."""
-        chance, jobs, cut = random.Random(self.seed), [], 0
-        for work in works(self.golden, self.path('works')):
-            jobs += [(work.fault, f'{kind}:{number}', f'{kind}-{number}')
-                     for kind in KILLS + ERRORS for number in range(1, work.boundaries + 1)]
-            for one in work.cuts(chance, 2):
-                if chance.random() < cuts:
-                    self.attempt(work.cut, *one)
-                    cut += 1
-        jobs = [job for job in jobs if chance.random() < share]
-        ended = sum(map(bool, self.all(jobs)))
-        self.say(f'commands: {len(jobs)} runs into a fault, {ended} ended by it; {cut} power cuts')
-        shutil.rmtree(self.path('works'))
+        begun, chance = time.monotonic(), random.Random(self.seed)
+        tried = list(works(self.golden, self.path('works')))
+        jobs = [(work.fault, f'{kind}:{number}', f'{kind}-{number}') for work in tried
+                for kind in KILLS + ERRORS for number in range(1, work.boundaries + 1)]
+        end = begun + seconds
+        done = self.flow(spread(jobs, chance), (end - time.monotonic()) / 2)
+        killed, failed = self.ended(done)
+        self.kills_n += killed
+        self.say(f'commands: {len(done)} of {len(jobs)} runs into a fault, {killed} killed, '
+                 f'{failed} with an error that was told')
+        sources = [lambda work=work: work.cuts(random.Random(self.seed), 2) for work in tried]
+        n = sum(1 for source in sources for _ in source())
+        cuts = self.flow(self.cut_jobs('works', spread_passes(sources, chance)),
+                         end - time.monotonic())
+        self.say(f'power cuts of commands: {len(cuts)} of {n}')
+        return min(len(done), len(cuts))
+
+    def cut_jobs(self, name, cuts):
+        """Jobs of cuts, each made in a folder of its own when its turn comes: the disk goes on."""
+        for i, (disk, way, names, judge, *args) in enumerate(cuts):
+            target = self.path(name, f'cut-{i}')
+            disk.after_cut(target, way, names)
+            yield self.cut, f'power cut, {way[0]}, {names} names', target, judge, *args
+
+    @staticmethod
+    def cut(name, target, judge, *args):
+        try:
+            judge(target, *args)
+        except Broken as broken:
+            raise Broken(f'{name}: {broken}') from None
+        shutil.rmtree(target)
 
     # ---- power ----------------------------------------------------------------------------------
 
     def record(self, before, batches):
-        """A writer's trace: the disk before it, and the events."""
+        """A writer's trace: the folder it was made in, and the events."""
         store = self.path('power', f'recorded-{before}', 'corpus')
         trace = self.path('power', f'trace-{before}')
         os.makedirs(os.path.dirname(store))
-        copy(self.golden.store(before), store)
         self.golden.store(before + batches + 1)
-        disk = power.Disk(os.path.dirname(store))
+        copy(self.golden.store(before), store)
         Witness(write(store, before, batches, env=preloaded(store, FAULT_TRACE=trace)), before)
-        return disk, read_trace(trace)
+        copy(self.golden.store(before), store)
+        return os.path.dirname(store), read_trace(trace)
 
-    def cuts(self, before, chance, n):
-        """(disk, way, names, acknowledged, begun) of cuts after each event."""
-        disk, events = self.record(before, 4)
+    def cuts(self, recorded, before, chance, n):
+        """(disk, way, names, judge, acknowledged, begun) of each cut."""
+        folder, events = recorded
+        disk = power.Disk(folder)
         for event in events:
             disk.do(event)
             told = [line.split() for line in disk.said.splitlines()]
@@ -144,31 +213,26 @@ class Torture:
             done = max([before] + [int(k) + 1 for word, k in told if word == 'done'])
             for way in power.ways(chance, n):
                 for names in {0, len(disk.changes), chance.randrange(len(disk.changes) + 1)}:
-                    yield disk, way, names, done, begun
+                    yield disk, way, names, self.judge_cut, done, begun
 
-    def cut(self, disk, way, names, done, begun):
-        name, choose, choose_length = way
-        target = self.path('power', 'cut')
-        disk.after_cut(target, choose, choose_length, names)
-        try:
-            self.golden.judge(os.path.join(target, 'corpus'), done, begun)
-        except Broken as broken:
-            raise Broken(f'power cut, {name}, {names} names: {broken}') from None
+    def judge_cut(self, target, done, begun):
+        self.golden.judge(os.path.join(target, 'corpus'), done, begun)
 
-    def power(self, seconds, n=4, share=1.0):
-        """Cuts after every call of a writer, a share of them; again with other chances while there
-        is time."""
-        end, cuts, rounds = time.monotonic() + seconds, 0, 0
-        while rounds == 0 or time.monotonic() < end:
-            chance = random.Random(f'{self.seed} {rounds}')
-            shutil.rmtree(self.path('power'), ignore_errors=True)
-            for before in (0, 5):
-                for cut in self.cuts(before, chance, n):
-                    if chance.random() < share:
-                        self.attempt(self.cut, *cut)
-                        cuts += 1
-            rounds += 1
-        self.say(f'power cuts: {cuts}, in {rounds} rounds over a writer\'s calls')
+    def power(self, seconds, n=4):
+        """Cuts after every call of a writer; again with other chances while there is time."""
+        end, counts = time.monotonic() + seconds, []
+        os.makedirs(self.path('power'))
+        recorded = {before: self.record(before, 4) for before in (0, 5)}
+        while not counts or time.monotonic() < end:
+            sources = [lambda before=before, at=recorded[before], seed=f'{self.seed} {len(counts)}':
+                       self.cuts(at, before, random.Random(seed), n) for before in recorded]
+            wanted = sum(1 for source in sources for _ in source())
+            done = self.flow(self.cut_jobs(f'power/{len(counts)}', spread_passes(
+                sources, random.Random(self.seed))), end - time.monotonic())
+            counts.append(len(done))
+        self.say(f'power cuts of a writer: {sum(counts)}; {counts[0]} of {wanted} in the first of '
+                 f'{len(counts)} rounds over its calls')
+        return sum(counts)
 
     # ---- damage ---------------------------------------------------------------------------------
 
@@ -178,12 +242,14 @@ class Torture:
         works = [Flips(self.golden, batches, self.path(f'flips-{i}')) for i in range(WORKERS)]
         n = self.until(seconds, lambda worker, chance: works[worker].one(chance))
         counts = sum((w.counts for w in works), collections.Counter())
-        self.say(f'damage: {n} changes to a file of {len(works[0].data)} octets: '
+        sizes = ' and '.join(str(len(form)) for form in works[0].forms)
+        self.say(f'damage: {n} changes to files of {sizes} octets: '
                  f'{counts["found"]} found, {counts["harmless"]} harmless, '
                  f'{len(self.broken) - before} missed')
-        for what, n in sorted(counts.items()):
+        for what, times in sorted(counts.items()):
             if what not in ('found', 'harmless'):
-                self.say(f'  {what}: {n}')
+                self.say(f'  {what}: {times}')
+        return counts['found'] + counts['harmless']
 
     # ---- a crowd --------------------------------------------------------------------------------
 
@@ -211,13 +277,16 @@ def main():
     folder = tempfile.mkdtemp(prefix='mx509-torture-', dir=args.folder or place())
     torture = Torture(folder, args.seed)
     torture.say(f'seed {args.seed}, in {folder}')
-    torture.boundaries()
-    torture.works()
-    torture.kills(args.seconds * 0.25)
-    torture.power(args.seconds * 0.2)
-    torture.flips(args.seconds * 0.35)
-    torture.crowd(args.seconds * 0.2)
+    begun = time.monotonic()
+    # What the first ones leave is the last one's.
+    shares = [(torture.boundaries, 0.10), (torture.works, 0.36), (torture.kills, 0.06),
+              (torture.power, 0.06), (torture.crowd, 1 / 6), (torture.flips, 0.25)]
     torture.attempt(torture.dead_reader)
+    for i, (phase, share) in enumerate(shares):
+        left = max(0, begun + args.seconds - time.monotonic())
+        fair = left * share / sum(s for _, s in shares[i:])
+        phase(left if i + 1 == len(shares) else min(fair, args.seconds * share))
+    torture.say(f'{time.monotonic() - begun:.0f} s')
     if torture.broken:
         torture.say(f'{len(torture.broken)} promises were not kept; see {folder}')
         sys.exit(1)

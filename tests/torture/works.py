@@ -32,7 +32,7 @@ class Work:
         if status != 0:
             raise Broken(f'{name}: status {status}: {err}')
         self.new, self.most = self.look(first, self.subject), self.lines(first)
-        self.events = read_trace(trace)
+        self.events, self.recorded = read_trace(trace), None
         self.boundaries = sum(1 for event in self.events if event.call != 'said')
         os.unlink(trace)
 
@@ -101,30 +101,28 @@ class Work:
             self.again(folder)
         except Broken as broken:
             raise Broken(f'{plan}: {broken}') from None
+        shutil.rmtree(folder)
         return status != 0
 
     def cuts(self, chance, n):
-        """(disk, way, names, done) of power cuts after each of its calls; done: after its end."""
+        """(disk, way, names, judge, done) of power cuts after each of its calls; done: after its
+        end."""
         disk = power.Disk(self.prepare('recorded'))
-        trace = os.path.join(self.folder, 'trace')
-        self.run(disk.root, FAULT_TRACE=trace)
-        events = read_trace(trace)
-        os.unlink(trace)
-        for k, event in enumerate(events):
+        if self.recorded is None:
+            trace = os.path.join(self.folder, 'trace')
+            self.run(disk.root, FAULT_TRACE=trace)
+            self.recorded = read_trace(trace)
+            os.unlink(trace)
+        for k, event in enumerate(self.recorded):
             disk.do(event)
+            done = k + 1 == len(self.recorded)
             for way in power.ways(chance, n):
                 for names in {0, len(disk.changes), chance.randrange(len(disk.changes) + 1)}:
-                    yield disk, way, names, k + 1 == len(events)
+                    yield disk, way, names, self.judge_cut, done
 
-    def cut(self, disk, way, names, done):
-        name, choose, choose_length = way
-        target = os.path.join(self.folder, 'cut')
-        disk.after_cut(target, choose, choose_length, names)
-        try:
-            self.judge(target, done)
-            self.again(target)
-        except Broken as broken:
-            raise Broken(f'power cut, {name}, {names} names: {broken}') from None
+    def judge_cut(self, target, done):
+        self.judge(target, done)
+        self.again(target)
 
 
 def works(golden, folder):

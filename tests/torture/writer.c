@@ -8,6 +8,8 @@
  *	-p MS  waits so long after each batch
  *	-H     holds each batch open, and says so, until standard input ends
  *	-r     tries again
+ *	-e     tells at the end what the corpus holds: "state H", the SHA-256 of its export as JSON
+ *	       lines, or "state N findings", where it does not stand the check
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,13 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/base/mem.h"
+#include "store/exchange/export.h"
 #include "workload.h"
 
 struct writer {
 	const char *dir;
 	uint64_t seed;
 	unsigned number, from, batches, pause_ms;
-	bool retry, hold;
+	bool retry, hold, tell;
 	struct store *store;
 };
 
@@ -94,13 +98,63 @@ take_turn(struct writer *w, unsigned n)
 	return true;
 }
 
+static void
+print_finding(void *ctx, const char *line)
+{
+	(void)ctx;
+	fprintf(stderr, "%s\n", line);
+}
+
+static int
+say_export(struct store_view *view, struct err *err)
+{
+	const struct export_filter all = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	struct export_counts counts;
+	char hex[2 * HASH_LEN + 1];
+	struct hash hash;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc;
+
+	if (out == NULL)
+		return err_set(err, ERR_SYSTEM, "open_memstream: no memory");
+	rc = export_jsonl(view, &all, out, NULL, &counts, err);
+	fclose(out);
+	hash = hash_sha256(text, len);
+	hash_hex(&hash, hex);
+	if (rc == 0)
+		say("state %s", hex);
+	free(text);
+	return rc;
+}
+
+static bool
+say_state(struct writer *w)
+{
+	struct store_view *view = NULL;
+	struct err err = {0};
+	int rc = store_view_open(w->store, &view, &err);
+
+	if (rc == 0)
+		rc = store_check(view, print_finding, NULL, &err);
+	if (rc > 0)
+		say("state %d findings", rc);
+	else if (rc == 0)
+		rc = say_export(view, &err);
+	if (rc < 0)
+		say("state unknown: %s", err.text);
+	store_view_close(view);
+	return rc == 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct writer w = {.seed = 1, .batches = 1};
 	int c, status = 0;
 
-	while ((c = getopt(argc, argv, "s:w:f:n:p:Hr")) != -1) {
+	while ((c = getopt(argc, argv, "s:w:f:n:p:Hre")) != -1) {
 		switch (c) {
 		case 's':
 			w.seed = strtoull(optarg, NULL, 10);
@@ -123,6 +177,9 @@ main(int argc, char **argv)
 		case 'r':
 			w.retry = true;
 			break;
+		case 'e':
+			w.tell = true;
+			break;
 		default:
 			return 2;
 		}
@@ -134,6 +191,8 @@ main(int argc, char **argv)
 		status = take_turn(&w, n) ? 0 : 1;
 		usleep(w.pause_ms * 1000);
 	}
+	if (w.tell && status == 0 && !say_state(&w))
+		status = 1;
 	store_close(w.store);
 	return status;
 }

@@ -2,8 +2,8 @@
  * reader: opens view after view of a corpus that writers of the workload are at work on, and sees
  * to it that each is one consistent state: the ledger of every writer equally long in all its
  * series, none shorter than in the view before, the journal as long as what it counts. Ends when
- * its standard input does, with "views N"; the first thing that does not hold ends it with a line
- * and status 1.
+ * its standard input does, with "views N, longest M": that so many commits came while one of them
+ * was open; the first thing that does not hold ends it with a line and status 1.
  *
  *	-w N  so many writers (2)
  *	-h    only holds the corpus open, without a view, and says so
@@ -26,7 +26,7 @@ struct reader_state {
 	struct store *store;
 	struct store_view *view;
 	unsigned writers;
-	uint64_t ledger[WRITERS_MAX], sequence, views;
+	uint64_t ledger[WRITERS_MAX], sequence, views, longest;
 	struct err err;
 };
 
@@ -123,6 +123,16 @@ look(struct reader_state *r)
 	r->views++;
 }
 
+static void
+close_view(struct reader_state *r)
+{
+	uint64_t meanwhile = store_newest(r->store) - store_view_number(r->view);
+
+	if (meanwhile > r->longest)
+		r->longest = meanwhile;
+	store_view_close(r->view);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -152,9 +162,9 @@ main(int argc, char **argv)
 		do
 			look(&r);
 		while (one && !is_over(50));
-		store_view_close(r.view);
+		close_view(&r);
 	}
 	store_close(r.store);
-	printf("views %" PRIu64 "\n", r.views);
+	printf("views %" PRIu64 ", longest %" PRIu64 "\n", r.views, r.longest);
 	return 0;
 }

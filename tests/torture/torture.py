@@ -255,10 +255,10 @@ class Torture:
 
     def crowd(self, seconds):
         """Readers and writers at once; some of the readers are killed."""
-        crowd = Crowd(self.path('crowd'))
-        self.attempt(crowd.run, seconds, random.Random(self.seed))
-        told = ', '.join(f'{n} {what}' for what, n in crowd.counts.items())
-        self.say(f'crowd: {told}; the file ends at {crowd.sizes[-1] if crowd.sizes else 0} octets')
+        crowd = Crowd(self.path('crowd'), seconds)
+        self.attempt(crowd.run, random.Random(self.seed))
+        self.say(f'crowd: {", ".join(f"{n} {what}" for what, n in crowd.counts.items())}')
+        return crowd.counts['exports']
 
     def dead_reader(self):
         """A reader that was killed keeps no page of a writer that goes on."""

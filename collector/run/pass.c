@@ -31,18 +31,21 @@ notice(struct pass *p, const char *line)
 		p->settings.notice(p->settings.ctx, line);
 }
 
-/* From whatever may have been the last thing. The news is told by the loop: what called us may be
- * something that whoever hears it takes down. */
+static bool
+nothing_left(const struct pass *p)
+{
+	return !p->finished && p->visits == 0 && p->lookups == 0 &&
+	       policies_left(p->policies) == 0 && (p->stopping || p->ended);
+}
+
+/* From whatever may have been the last thing. It is looked into by the loop: what called us may be
+ * something that whoever hears the news takes down, or be about to bring more: a visit may be over
+ * at once. */
 static void
 check_over(struct pass *p)
 {
-	if (p->finished || p->visits > 0 || p->lookups > 0 || policies_left(p->policies) > 0 ||
-	    !(p->stopping || p->ended))
-		return;
-	p->finished = true;
-	if (p->settings.source != NULL)
-		source_stop(p->settings.source);
-	loop_timer_set(p->over, 0);
+	if (nothing_left(p))
+		loop_timer_set(p->over, 0);
 }
 
 static void
@@ -50,6 +53,11 @@ on_over(void *ctx)
 {
 	struct pass *p = ctx;
 
+	if (!nothing_left(p))
+		return;
+	p->finished = true;
+	if (p->settings.source != NULL)
+		source_stop(p->settings.source);
 	schedule_leave(p->settings.schedule, p);
 	p->settings.done(p->settings.ctx, p);
 }

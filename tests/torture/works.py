@@ -1,9 +1,11 @@
-"""What an operator does to a whole corpus, cut short: compact, prune, delete, merge, backup, repair.
+"""What an operator does to a whole corpus, cut short: compact, prune, delete, merge, backup (also
+of what has come since another one), repair.
 
 Whenever it ends, the corpus is the old one or the new one, never less (merge: all of the old one,
 and nothing but what the new one has), other corpora are as they were; and the same command, given
 again, makes the new one.
 """
+import json
 import os
 import shutil
 
@@ -12,6 +14,7 @@ from crash import (KILLED, NO_CORPUS, Broken, Witness, copy, export, mxstore, pr
                    state, write)
 
 N = 8  # batches
+BEFORE = 5  # of which a backup was made before
 
 
 class Work:
@@ -125,6 +128,23 @@ class Work:
         self.again(target)
 
 
+class Increment(Work):
+    """A backup of what has come since another one: with that it is the corpus."""
+
+    def __init__(self, golden, folder):
+        full = os.path.join(folder, 'full')
+        status, out, err = mxstore('backup', full, '--json', '--store', golden.store(BEFORE))
+        if status != 0:
+            raise Broken(f'backup: {err}')
+        super().__init__(golden, folder, 'backup', '@copy', '--since', json.loads(out)['cursor'],
+                         made='copy')
+        parts = (os.path.join(folder, 'clean', 'copy'), full)
+        status, _, err = mxstore('merge', *parts, '--store', os.path.join(folder, 'merged'))
+        found = self.look(folder, 'merged')
+        if status != 0 or found != golden.states[N]:
+            raise Broken(f'backup --since: with the one before it is not the corpus: {err}')
+
+
 def works(golden, folder):
     """Each command, in a folder of its own."""
     for name, args, made in (
@@ -138,3 +158,6 @@ def works(golden, folder):
         place = os.path.join(folder, name + (f'-{made}' if made else ''))
         os.makedirs(place)
         yield Work(golden, place, name, *args, made=made)
+    place = os.path.join(folder, 'backup-since')
+    os.makedirs(place)
+    yield Increment(golden, place)

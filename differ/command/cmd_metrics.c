@@ -169,7 +169,7 @@ cmd_metrics(int argc, char **argv)
 	    {"textfile", 0, OPTION_TEXT, &path, "PATH",
 		"write them to PATH, as a whole, for node_exporter; a name that ends in .prom"},
 	    {"limit", 0, OPTION_UNSIGNED, &limit, "N",
-		"name so many hosts, and sum up the others (1000)"},
+		"name so many hosts, and sum up the others (1000; 0: sum up all)"},
 	    {"by-address", 0, OPTION_FLAG, &g.by_address, NULL,
 		"of each address of a host, not of the host"},
 	    {"stale-after", 0, OPTION_SPAN, &g.stale_ms, "SPAN",
@@ -182,6 +182,9 @@ cmd_metrics(int argc, char **argv)
 	    "The present as metrics for Prometheus, in the text format of OpenMetrics.",
 	    QUERY_VERDICTS, rows, argc, argv);
 
+	if (status < 0 && g.stale_ms < 1)
+		status = options_usage_error(
+		    "mxdiff", "--stale-after: at least 1ms; with 0, all would be stale");
 	if (status >= 0)
 		goto out;
 	g.query = &q;

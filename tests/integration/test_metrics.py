@@ -91,7 +91,16 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(set(re.findall('address="([^"]*)"', text)), {'192.0.2.1', '192.0.2.2'})
         parse(text)
 
+    def test_nobody_is_named(self):
+        text = self.metrics('--limit', '0')
+        self.assertEqual(set(re.findall('host="([^"]*)"', text)), {'(others)'})
+        self.assertEqual(parse(text)[('mx509_series_summed', ())], 3)
+        self.assertEqual(self.promtool('check', 'metrics', stdin=text).returncode, 0)
+
     def test_what_is_old_says_nothing_of_the_present(self):
+        done = self.story.mxdiff('metrics', '--stale-after', '0s')
+        self.assertEqual((done.status, done.out, done.err.count('\n')), (2, '', 1), done)
+        self.assertIn('--stale-after', done.err)
         text = self.metrics('--stale-after', '1m')
         self.assertNotIn('\nmx509_certificate_not_after_timestamp_seconds{', text)
         self.assertIn('\nmx509_last_observation_timestamp_seconds{', text)

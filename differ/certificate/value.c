@@ -51,6 +51,20 @@ arena_text(struct arena *arena, const void *p, size_t len)
 }
 
 void
+arena_clear(struct arena *arena)
+{
+	struct arena_block *kept = arena->blocks;
+
+	if (kept == NULL)
+		return;
+	arena->blocks = kept->next;
+	arena_finish(arena);
+	kept->next = NULL;
+	kept->used = 0;
+	arena->blocks = kept;
+}
+
+void
 arena_finish(struct arena *arena)
 {
 	while (arena->blocks != NULL) {

@@ -64,6 +64,8 @@ struct arena {
 };
 void *arena_alloc(struct arena *arena, size_t len) __attribute__((returns_nonnull));
 char *arena_text(struct arena *arena, const void *p, size_t len); /* copies, adds a NUL */
+/* What it holds is forgotten; some of its memory is kept for what comes next. */
+void arena_clear(struct arena *arena);
 void arena_finish(struct arena *arena);
 
 /* ---- building: all memory is the arena's -------------------------------------------------- */

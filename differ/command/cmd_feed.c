@@ -14,6 +14,8 @@
 #include "store/base/place.h"
 
 #define POLL_MS 400	      /* how long a commit may wait to be noticed */
+#define SPACING 8	      /* of the time, a batch takes at most one part in so many */
+#define PROMPT_MS 800	      /* and yet none begins later than so after the one before */
 #define TRIES 5		      /* of a command, where nobody follows */
 #define CURSOR_EVERY_MS 60000 /* how often a cursor is told that nothing stands before */
 
@@ -40,6 +42,7 @@ struct follower {
 	struct buf line;
 	uint64_t cursor, told; /* as of what was read, and of what was told */
 	int64_t told_ms;       /* when it was, monotonic; 0: never */
+	int64_t next_ms;       /* the next batch is not read before, monotonic */
 	bool missing, is_atom;
 	struct err err;
 };
@@ -164,9 +167,11 @@ keep(void *ctx, const struct feed_event *event, struct err *err)
 	char id[TELL_NAME_MAX], lane[TELL_NAME_MAX];
 	int rc;
 
+	if (!tell_takes(event, f->kinds))
+		return 0;
 	if (f->atom != NULL)
 		return atom_event(f->atom, &f->query, event, err);
-	if (!tell_takes(event, f->kinds))
+	if (event->news == FEED_SAME)
 		return 0;
 	buf_clear(&f->line);
 	rc = tell_event(&f->line, &f->query, event, f->form, err);
@@ -228,17 +233,32 @@ deliver(struct follower *f)
 	return 0;
 }
 
+/* A batch costs what the groups hold in which something changed, however little that is: where
+ * commits follow each other closely, several are told at once, but none after PROMPT_MS. */
+static void
+space_out(struct follower *f, int64_t began_ms, int64_t ended_ms)
+{
+	int64_t cost_ms = ended_ms - began_ms, span_ms = SPACING * cost_ms;
+
+	if (span_ms > PROMPT_MS - cost_ms)
+		span_ms = PROMPT_MS - cost_ms;
+	f->next_ms = began_ms + span_ms;
+}
+
 /* The view is closed before anything is delivered; *number: the commit that was seen. */
 static int
 batch(struct follower *f, uint64_t *number)
 {
 	bool *missing = f->told_ms == 0 ? &f->missing : &(bool){false};
+	int64_t began_ms = clock_monotonic_ms();
 	uint64_t last;
 	int rc;
 
 	*number = store_view_number(f->query.view);
-	rc = feed_read(&f->query, f->cursor, &last, keep, f, missing, &f->err);
+	rc = feed_read(
+	    &f->query, f->cursor, &last, (f->kinds & TELL_WINDOWS) != 0, keep, f, missing, &f->err);
 	query_release(&f->query);
+	space_out(f, began_ms, clock_monotonic_ms());
 	if (rc < 0)
 		return rc;
 	f->cursor = last;
@@ -252,13 +272,19 @@ await(struct follower *f, uint64_t number)
 {
 	int rc = 0;
 
-	while (rc == 0 && store_newest(f->query.store) == number) {
+	for (;;) {
+		int64_t nap_ms = f->next_ms - clock_monotonic_ms();
+
+		if (store_newest(f->query.store) == number)
+			nap_ms = POLL_MS;
+		if (rc != 0 || nap_ms <= 0)
+			break;
 		if (options_interrupted())
 			return OUTLET_INTERRUPTED;
 		if (f->exec != NULL || f->atom != NULL)
-			poll(NULL, 0, POLL_MS);
+			poll(NULL, 0, (int)nap_ms);
 		else
-			rc = outlet_sleep(POLL_MS);
+			rc = outlet_sleep((int)nap_ms);
 		if (rc == 0)
 			rc = deliver(f);
 	}
@@ -347,6 +373,8 @@ cmd_feed(int argc, char **argv)
 		status = prepare_atom(&f);
 	if (status < 0)
 		status = prepare_exec(&f);
+	if (status < 0 && o->follow)
+		options_catch_hangup();
 	if (status < 0 || f.err.code != ERR_NONE)
 		status = finish(&f, status < 0 ? follow(&f) : f.err.code);
 	atom_destroy(f.atom);

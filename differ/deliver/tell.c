@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "differ/out/out_json.h"
+#include "differ/out/out_window.h"
 #include "differ/out/print.h"
 #include "differ/time/model.h"
 
@@ -20,12 +21,8 @@ retraction(struct arena *arena, const char *id)
 static struct value *
 model(struct arena *arena, struct query *q, const struct feed_event *e, struct err *err)
 {
-	const struct model_news news = {e->news == FEED_ALTERED, e->revises};
-
 	if (e->news == FEED_RETRACTED)
 		return retraction(arena, e->window != NULL ? e->window->id : e->change->id);
-	if (e->window != NULL)
-		return model_window(arena, q->changes, q->view, e->window, &news, err);
 	return model_change(arena, q->changes, e->news == FEED_ALTERED ? "altered" : "change",
 	    e->change, e->series, e->revises, err);
 }
@@ -33,15 +30,21 @@ model(struct arena *arena, struct query *q, const struct feed_event *e, struct e
 static int
 tell_json(struct buf *out, struct query *q, const struct feed_event *e, struct err *err)
 {
+	const struct model_news news = {e->news == FEED_ALTERED, e->revises};
 	struct arena arena = {0};
-	const struct value *v = model(&arena, q, e, err);
+	const struct value *v;
+	int rc = 0;
 
-	if (v != NULL) {
+	if (e->window != NULL && e->news != FEED_RETRACTED)
+		rc = out_window_json(out, q, e->window, &news, err);
+	else if ((v = model(&arena, q, e, err)) != NULL)
 		out_json_value(out, v);
+	else
+		rc = err->code;
+	if (rc == 0)
 		buf_append_byte(out, '\n');
-	}
 	arena_finish(&arena);
-	return v != NULL ? 0 : err->code;
+	return rc;
 }
 
 /* What people are told before the change itself. */
@@ -70,8 +73,7 @@ tell_text(struct buf *out, struct query *q, const struct feed_event *e, struct e
 bool
 tell_takes(const struct feed_event *event, unsigned kinds)
 {
-	return event->news != FEED_SAME &&
-	       (kinds & (event->window != NULL ? TELL_WINDOWS : TELL_CHANGES)) != 0;
+	return (kinds & (event->window != NULL ? TELL_WINDOWS : TELL_CHANGES)) != 0;
 }
 
 void

@@ -15,7 +15,7 @@ enum tell_form { TELL_JSON, TELL_TEXT };
 enum tell_kind { TELL_CHANGES = 1 << 0, TELL_WINDOWS = 1 << 1 };
 
 /* Whether it is to be told to somebody who asked for these kinds. */
-bool tell_takes(const struct feed_event *event, unsigned kinds);
+bool tell_takes(const struct feed_event *event, unsigned kinds); /* is of these kinds */
 
 #define TELL_NAME_MAX 64
 /* A name for it, and for what has to stay in order with it: its series, or its group. */

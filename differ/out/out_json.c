@@ -89,17 +89,64 @@ append_number(struct buf *out, int64_t number)
 }
 
 static void
+append_name(struct buf *out, const struct value *member)
+{
+	append_text(out, member->name, strlen(member->name));
+	buf_append_byte(out, ':');
+}
+
+static void
 append_members(struct buf *out, const struct value *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		if (i > 0)
 			buf_append_byte(out, ',');
-		if (v->kind == VALUE_OBJECT) {
-			append_text(out, v->items[i].name, strlen(v->items[i].name));
-			buf_append_byte(out, ':');
-		}
+		if (v->kind == VALUE_OBJECT)
+			append_name(out, &v->items[i]);
 		out_json_value(out, &v->items[i]);
 	}
+}
+
+static int
+append_items(struct buf *out, size_t n, out_json_item *item, void *ctx)
+{
+	struct arena arena = {0};
+	size_t i;
+
+	buf_append_byte(out, '[');
+	for (i = 0; i < n; i++) {
+		const struct value *v = item(ctx, i, &arena);
+
+		if (v == NULL)
+			break;
+		if (i > 0)
+			buf_append_byte(out, ',');
+		out_json_value(out, v);
+		arena_clear(&arena);
+	}
+	buf_append_byte(out, ']');
+	arena_finish(&arena);
+	return i == n ? 0 : -1;
+}
+
+int
+out_json_listing(struct buf *line, const struct value *object, const char *name, size_t n,
+    out_json_item *item, void *ctx)
+{
+	int rc = 0;
+
+	buf_append_byte(line, '{');
+	for (size_t i = 0; rc == 0 && i < object->n; i++) {
+		if (i > 0)
+			buf_append_byte(line, ',');
+		append_name(line, &object->items[i]);
+		if (strcmp(object->items[i].name, name) == 0)
+			rc = append_items(line, n, item, ctx);
+		else
+			out_json_value(line, &object->items[i]);
+	}
+	buf_append_byte(line, '}');
+	return rc;
 }
 
 void

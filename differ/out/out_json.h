@@ -17,4 +17,12 @@
 /* Appends the value on one line, without LF. */
 void out_json_value(struct buf *line, const struct value *v);
 
+/* One of a list, in the memory of an arena that is cleared before the next; NULL on error. */
+typedef const struct value *out_json_item(void *ctx, size_t i, struct arena *arena);
+
+/* Appends an object whose member `name`, whatever its value, is written as a list of n items, which
+ * need so never all be there as values at once. 0, or -1 where an item could not be had. */
+int out_json_listing(struct buf *line, const struct value *object, const char *name, size_t n,
+    out_json_item *item, void *ctx);
+
 #endif

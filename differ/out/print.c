@@ -5,6 +5,7 @@
 #include "differ/time/model.h"
 #include "out_json.h"
 #include "out_table.h"
+#include "out_window.h"
 
 struct out_style
 print_style(const struct query *q)
@@ -16,15 +17,22 @@ print_style(const struct query *q)
 	    .width = out_table_width()};
 }
 
+/* Finishes it. */
+static void
+print_line(struct buf *line)
+{
+	buf_append_byte(line, '\n');
+	fwrite(line->data, 1, line->len, stdout);
+	buf_finish(line);
+}
+
 void
 print_json(const struct value *v)
 {
 	struct buf line = {0};
 
 	out_json_value(&line, v);
-	buf_append_byte(&line, '\n');
-	fwrite(line.data, 1, line.len, stdout);
-	buf_finish(&line);
+	print_line(&line);
 }
 
 /* 0 or <0: a model that could not be made has left its reason in *err. */
@@ -65,10 +73,14 @@ int
 print_window(struct query *q, const struct rollout *w, struct err *err)
 {
 	const struct out_style style = print_style(q);
-	struct arena arena = {0};
 	struct buf text = {0};
+	int rc;
 
-	if (q->options.json)
-		return print_model(&arena, model_window(&arena, q->changes, q->view, w, NULL, err), err);
+	if (q->options.json) {
+		if ((rc = out_window_json(&text, q, w, NULL, err)) == 0)
+			print_line(&text);
+		buf_finish(&text);
+		return rc;
+	}
 	return print_text(&text, out_history_window(&text, q->changes, q->view, w, &style, err));
 }

@@ -373,8 +373,8 @@ feed_begin(struct feed *f, uint64_t *last, bool *missing, struct err *err)
 }
 
 int
-feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, void *ctx,
-    bool *missing, struct err *err)
+feed_read(struct query *q, uint64_t cursor, uint64_t *last, bool with_windows, feed_each *each,
+    void *ctx, bool *missing, struct err *err)
 {
 	struct feed f = {.query = q,
 	    .windows = {.query = q, .each = each, .ctx = ctx},
@@ -394,7 +394,7 @@ feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, voi
 		if ((rc = read_arrivals(&f, cursor, last, from, &to, err)) >= 0)
 			rc = feed_arrivals(&f, err);
 	}
-	if (rc >= 0)
+	if (rc >= 0 && with_windows)
 		rc = feed_windows_tell(&f.windows, cursor, err);
 	feed_windows_finish(&f.windows);
 	free(f.arrivals.list);

@@ -42,8 +42,9 @@ typedef int feed_each(void *ctx, const struct feed_event *event, struct err *err
 int feed_cursor_at(struct store_view *view, int64_t time_ms, uint64_t *cursor, struct err *err);
 
 /* Calls `each` series by series, of a series in order of time, then for the windows; *last is the
- * cursor to go on from. A cursor that the journal does not reach is ERR_NOT_FOUND. */
-int feed_read(struct query *q, uint64_t cursor, uint64_t *last, feed_each *each, void *ctx,
-    bool *missing, struct err *err);
+ * cursor to go on from. A cursor that the journal does not reach is ERR_NOT_FOUND. Who wants no
+ * windows is spared what they cost: the reading of every group in which something changed. */
+int feed_read(struct query *q, uint64_t cursor, uint64_t *last, bool with_windows, feed_each *each,
+    void *ctx, bool *missing, struct err *err);
 
 #endif

@@ -240,11 +240,10 @@ model_change(struct arena *a, struct changes *changes, const char *type,
 
 /* ---- windows ----------------------------------------------------------------------------- */
 
-static int
-member(struct value_builder *list, struct changes *changes, struct store_view *view,
+struct value *
+model_window_member(struct arena *a, struct changes *changes, struct store_view *view,
     const struct rollout_member *m, struct err *err)
 {
-	struct arena *a = list->arena;
 	struct value_builder b = {.arena = a};
 	struct fallback f;
 	struct series series;
@@ -253,7 +252,7 @@ member(struct value_builder *list, struct changes *changes, struct store_view *v
 
 	if ((rc = store_series(view, m->series, &series, err)) < 0 ||
 	    (rc = fallback_find(changes, view, m->series, &series, INT64_MAX, &f, err)) < 0)
-		return rc;
+		return NULL;
 	add_place(&b, &series);
 	value_add_member(
 	    &b, "sni_name", text(a, series.sni_name[0] != '\0' ? series.sni_name : NULL));
@@ -263,15 +262,14 @@ member(struct value_builder *list, struct changes *changes, struct store_view *v
 	value_add_member(&b, "state", value_text_static(a, rollout_state_name(m->state)));
 	value_add_member(&b, "rolled_back", value_bool(a, m->undone));
 	value_add_member(&b, "fallback", rc > 0 ? fallback_value(a, &f) : value_null());
-	value_add(list, value_object(&b));
-	return 0;
+	return value_object(&b);
 }
 
 struct value *
 model_window(struct arena *a, struct changes *changes, struct store_view *view,
     const struct rollout *w, const struct model_news *news, struct err *err)
 {
-	struct value_builder b = {.arena = a}, fields = {.arena = a}, members = {.arena = a};
+	struct value_builder b = {.arena = a}, fields = {.arena = a}, none = {.arena = a};
 	int64_t interval_ms = rollout_interval_ms(w);
 	const struct value *judged;
 	const struct difference *d;
@@ -284,9 +282,6 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 	for (int i = 0; i < n; i++)
 		if (rollout_has_common(w, &d[i]))
 			value_add(&fields, difference(a, &d[i]));
-	for (size_t i = 0; i < w->members_n; i++)
-		if (member(&members, changes, view, &w->members[i], err) < 0)
-			return NULL;
 	value_add_member(&b, "type", value_text_static(a, "window"));
 	value_add_member(&b, "id", text(a, w->id));
 	value_add_member(&b, "host_group", text(a, w->group));
@@ -304,7 +299,7 @@ model_window(struct arena *a, struct changes *changes, struct store_view *view,
 	value_add_member(&b, "converted", value_number(a, (int64_t)w->converted));
 	value_add_member(&b, "mixed", value_number(a, (int64_t)w->mixed));
 	value_add_member(&b, "total", value_number(a, (int64_t)w->total));
-	value_add_member(&b, "series", value_list(&members));
+	value_add_member(&b, MODEL_WINDOW_SERIES, value_list(&none));
 	value_add_member(&b, "rolled_back", value_number(a, (int64_t)w->undone));
 	value_add_member(
 	    &b, "interval_ms", interval_ms >= 0 ? value_number(a, interval_ms) : value_null());

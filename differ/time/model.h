@@ -24,8 +24,13 @@ struct model_news {
 	bool update; /* the reader has one of this id already */
 	const char *revises;
 };
+/* All but its series: that member, MODEL_WINDOW_SERIES, is an empty list. They may be many
+ * thousands, and are made one at a time. */
+#define MODEL_WINDOW_SERIES "series"
 struct value *model_window(struct arena *arena, struct changes *changes, struct store_view *view,
     const struct rollout *window, const struct model_news *news, struct err *err);
+struct value *model_window_member(struct arena *arena, struct changes *changes,
+    struct store_view *view, const struct rollout_member *member, struct err *err);
 
 /* The names of levels, as a list. */
 struct value *model_levels(struct arena *arena, unsigned levels);

@@ -434,6 +434,16 @@ options_catch_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+void
+options_catch_hangup(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, now;
+
+	sigemptyset(&action.sa_mask);
+	if (sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
+}
+
 bool
 options_interrupted(void)
 {

@@ -105,6 +105,8 @@ void options_open_streams(void);
  * need only the middle two, and SIGPIPE ignored: options_ignore_signals(). */
 void options_catch_signals(void);
 void options_ignore_signals(void);
+/* SIGHUP as SIGTERM, unless it is ignored (nohup): for what runs until it is ended. */
+void options_catch_hangup(void);
 bool options_interrupted(void);
 
 #endif

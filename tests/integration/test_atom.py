@@ -78,6 +78,22 @@ class AtomTest(unittest.TestCase):
         self.assertEqual(len(entries), 1)
         self.assertIn('mx1.bigmail.test 192.0.2.1:25', entries[0].title)
 
+    def test_of_one_type(self):
+        """A roll-out over three, and a renewal alone."""
+        story = Story(self.lab, 'types')
+        story.places['192.0.2.9'] = 'mx.other.test'
+        story.see({'192.0.2.9': 'leaf'})
+        for address in list(story.places)[:3]:
+            story.see({address: 'sentinel'})
+        story.see({'192.0.2.9': 'renewed'})
+        for kind, windows, changes in (('window', 1, 0), ('change', 0, 4), ('change,window', 1, 1)):
+            with self.subTest(type=kind):
+                out = self.lab.path(f'types-{kind}.atom')
+                self.write(story, out, '--type', kind)
+                found = [e.title for e in self.read(out).entries]
+                rolled = [title for title in found if '3 of 3 converted' in title]
+                self.assertEqual((len(rolled), len(found) - len(rolled)), (windows, changes), found)
+
     def test_who_judges_is_not_blind(self):
         """What the two validators find fault with, each by itself."""
         story, out = Story(self.lab, 'faults'), self.lab.path('faults.atom')

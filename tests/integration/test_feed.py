@@ -107,6 +107,22 @@ class FollowTest(unittest.TestCase):
         self.assertLess((cpu_s(follower.process.pid) - before) / 6, 10 * IDLE)
         self.assertEqual(follower.end(signal.SIGINT), (0, ''))
 
+    def test_it_ends_well_when_its_terminal_does(self):
+        story = Story(self.lab, 'hangup')
+        follower = Follower(story.store)
+        follower.until_cursor()
+        self.assertEqual(follower.end(signal.SIGHUP), (0, ''))
+        old = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        try:
+            follower = Follower(story.store)
+        finally:
+            signal.signal(signal.SIGHUP, old)
+        follower.until_cursor()
+        follower.process.send_signal(signal.SIGHUP)
+        story.see({'192.0.2.1': 'sentinel'})
+        self.assertEqual(len(self.changes(follower.until_cursor()[1])), 1)
+        self.assertEqual(follower.end(), (0, ''))
+
     def test_it_ends_when_nobody_reads(self):
         story = Story(self.lab, 'closed')
         follower = subprocess.Popen(

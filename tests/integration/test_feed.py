@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """The feed as it is followed: promptly, idly, to the end, and across kill -9."""
 import datetime
+import fcntl
 import json
 import os
 import queue
 import random
 import signal
+import struct
 import subprocess
+import termios
 import threading
 import time
 import unittest
 
 from common import Lab, programs, tap
+from lab.lab import wait_until
 from lab.story import Story
 
 PROMPT_S = 1  # a change is out within so long of its commit; a busy machine may take some more
@@ -22,6 +26,11 @@ def cpu_s(pid):
     with open(f'/proc/{pid}/stat', encoding='ascii') as f:
         fields = f.read().rsplit(')', 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def waiting(pipe):
+    """Octets that are in a pipe and were not read."""
+    return struct.unpack('i', fcntl.ioctl(pipe, termios.FIONREAD, b'\0' * 4))[0]
 
 
 class Follower:
@@ -142,11 +151,7 @@ class FollowTest(unittest.TestCase):
         follower = subprocess.Popen(
             [programs.path('mxdiff'), 'feed', '--follow', '--store', story.store],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=programs.environment())
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if self.readers(story) == alone and cpu_s(follower.pid) > 0.02:
-                break
-            time.sleep(0.1)
+        wait_until(lambda: waiting(follower.stdout) > 0, 60, 'the first octets')
         self.assertEqual(self.readers(story), alone)
         self.assertIsNone(follower.poll())
         out, _ = b'', follower.send_signal(signal.SIGTERM)

@@ -17,6 +17,7 @@ static const struct command {
     {"feed", cmd_feed, "changes as they were found, from a cursor"},
     {"metrics", cmd_metrics, "the present as metrics, for Prometheus"},
     {"policy", cmd_policy, "what senders get at a domain's MXs, and what to write for it"},
+    {"report", cmd_report, "roll-outs, changes and the present as one page of HTML"},
     {"fields", cmd_fields, "the table of fields, classes and severities"},
 };
 

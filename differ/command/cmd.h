@@ -14,6 +14,7 @@ int cmd_fields(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_windows(int argc, char **argv);
 

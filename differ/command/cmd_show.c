@@ -4,55 +4,13 @@
 #include "differ/out/out_state.h"
 #include "differ/out/print.h"
 #include "differ/time/model.h"
+#include "differ/time/shown.h"
 
 struct show {
 	struct query *query;
 	struct out_states text;
 	size_t shown;
 };
-
-/* What a series shows, and since when. */
-struct shown {
-	struct lifetime_sighting last;
-	int64_t after_ms, first_ms; /* after_ms INT64_MIN: since its first sighting */
-};
-
-/* 1, or 0 where there is nothing yet, or the filters leave it out. */
-static int
-find_shown(struct query *q, uint32_t number, const struct series *series, int64_t until_ms,
-    struct shown *shown, struct err *err)
-{
-	const struct lifetimes *l = &changes_history(q->changes)->lifetimes;
-	const struct change *list, *begin = NULL;
-	size_t n;
-	int rc = changes_read(q->changes, number, series, until_ms, NULL, &list, &n, err);
-
-	if (rc < 0)
-		return rc;
-	*shown = (struct shown){.after_ms = INT64_MIN};
-	if (l->n == 0) {
-		/* Probed in vain ever since. */
-		shown->last = l->gap_last;
-		shown->first_ms = l->gap_first.time_ms;
-		return l->gap && q->class_bits == 0 && q->least == SEVERITY_INFO;
-	}
-	shown->last = l->list[l->current].last;
-	shown->first_ms = l->list[0].first.time_ms;
-	/* What brought it: the last change to it that somebody made. */
-	for (size_t i = n; i > 0 && begin == NULL; i--) {
-		const struct lifetime_event *e = &list[i - 1].event;
-
-		if ((e->kind == LIFETIME_BEGIN || e->kind == LIFETIME_ROLLED_BACK) && !e->resumed &&
-		    e->new.state == shown->last.state)
-			begin = &list[i - 1];
-	}
-	if (begin != NULL) {
-		shown->after_ms = begin->after_ms;
-		shown->first_ms = begin->event.before_ms;
-	}
-	return query_takes(
-	    q, begin != NULL ? begin->classes : 0, begin != NULL ? begin->severity : SEVERITY_INFO);
-}
 
 static int
 show_series(void *ctx, uint32_t number, const struct series *series, struct err *err)
@@ -69,7 +27,7 @@ show_series(void *ctx, uint32_t number, const struct series *series, struct err 
 	struct shown s;
 	int rc;
 
-	if ((rc = find_shown(q, number, series, until_ms, &s, err)) <= 0 ||
+	if ((rc = shown_find(q, number, series, until_ms, &s, err)) <= 0 ||
 	    (rc = fallback_find(q->changes, q->view, number, series, until_ms, &fallback, err)) < 0)
 		return rc;
 	f = rc > 0 ? &fallback : NULL;

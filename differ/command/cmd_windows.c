@@ -14,7 +14,8 @@ cmd_windows(int argc, char **argv)
 	int status = query_open(&q, "windows", "[HOST…]",
 	    "The roll-outs: the same change over many series, when it began and ended, how far "
 	    "it has come.",
-	    QUERY_SPAN | QUERY_CHANGES | QUERY_WINDOWS | QUERY_VERDICTS, NULL, argc, argv);
+	    QUERY_SPAN | QUERY_CHANGES | QUERY_WINDOWS | QUERY_PLOT | QUERY_VERDICTS, NULL, argc,
+	    argv);
 
 	if (status >= 0)
 		goto out;

@@ -74,8 +74,8 @@ out_history_sni(struct buf *out, const struct series *s)
 		buf_printf(out, " (%s)", offer_name(s->offer));
 }
 
-static void
-append_classes(struct buf *out, unsigned classes)
+void
+out_history_classes(struct buf *out, unsigned classes)
 {
 	const char *comma = "";
 
@@ -92,8 +92,8 @@ append_classes(struct buf *out, unsigned classes)
 /* ---- changes ----------------------------------------------------------------------------- */
 
 /* Of what matters least only the end of validity, and nothing that other rows say as well. */
-static bool
-is_for_people(const struct difference *d)
+bool
+out_history_is_brief(const struct difference *d)
 {
 	return d->field == FIELD_NOT_AFTER ||
 	       (d->severity > SEVERITY_INFO && d->field != FIELD_EXTENSIONS &&
@@ -108,7 +108,7 @@ append_fields(struct buf *out, const struct difference *d, size_t n, const struc
 	size_t shown_n = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (style->all_fields || is_for_people(&d[i]))
+		if (style->all_fields || out_history_is_brief(&d[i]))
 			shown[shown_n++] = d[i];
 	out_text_differences(out, shown, shown_n, 4, style->colour);
 	if (shown_n < n)
@@ -174,8 +174,8 @@ append_turned(struct buf *out, const char *what, unsigned levels, const struct v
 	}
 }
 
-static int
-append_verdicts(struct buf *out, struct changes *changes, const struct change *change,
+int
+out_history_verdicts(struct buf *out, struct changes *changes, const struct change *change,
     unsigned lost, unsigned gained, const struct series *series, struct err *err)
 {
 	struct change_verdicts v;
@@ -219,7 +219,7 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	buf_printf(out, "%s  ", plain(style));
 	append_where(out, series);
 	buf_printf(out, "  by %s\n    ", series->vantage);
-	append_classes(out, change->classes);
+	out_history_classes(out, change->classes);
 	buf_append_text(out, "\n    ");
 	out_history_bracket(out, change->after_ms, change->before_ms, style);
 	if (change->event.mixed)
@@ -227,7 +227,8 @@ out_history_change(struct buf *out, struct changes *changes, const struct change
 	if (change->clock_stepped)
 		buf_append_text(out, "; a clock was set meanwhile");
 	buf_append_byte(out, '\n');
-	if (append_verdicts(out, changes, change, change->lost, change->gained, series, err) < 0)
+	if (out_history_verdicts(out, changes, change, change->lost, change->gained, series, err) <
+	    0)
 		return err != NULL ? err->code : ERR_DAMAGED;
 	if (above != NULL && n > 0 && hash_compare(&above->fields, &change->fields) == 0)
 		buf_append_text(out, "    the same fields as above\n");
@@ -295,8 +296,8 @@ append_rate(struct buf *out, const struct rollout *w)
 }
 
 /* What its series do without SNI, or with an unknown name: "    now    4 sentinel, 1 same". */
-static int
-append_fallbacks(struct buf *out, struct changes *changes, struct store_view *view,
+int
+out_history_fallbacks(struct buf *out, struct changes *changes, struct store_view *view,
     const struct rollout *w, struct err *err)
 {
 	size_t count[FALLBACK_N] = {0}, told = 0;
@@ -315,8 +316,8 @@ append_fallbacks(struct buf *out, struct changes *changes, struct store_view *vi
 	for (unsigned k = 0; k < FALLBACK_N; k++) {
 		if (count[k] == 0)
 			continue;
-		buf_printf(out, "%s%zu get %s", told++ > 0 ? "; " : "    now    ", count[k],
-		    fallback_doc((enum fallback_kind)k));
+		buf_printf(out, "%s%zu get%s %s", told++ > 0 ? "; " : "    now    ", count[k],
+		    count[k] == 1 ? "s" : "", fallback_doc((enum fallback_kind)k));
 	}
 	if (told > 0)
 		buf_append_text(out, " (RFC 8461 7.1)\n");
@@ -356,7 +357,7 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 	if (w->undone > 0)
 		buf_printf(out, ", %zu rolled back since", w->undone);
 	buf_append_text(out, "\n    ");
-	append_classes(out, w->classes);
+	out_history_classes(out, w->classes);
 	buf_append_text(out, "\n    began  ");
 	out_history_bracket(out, w->start.after_ms, w->start.before_ms, style);
 	buf_append_text(out, "\n    ended  ");
@@ -371,12 +372,12 @@ out_history_window(struct buf *out, struct changes *changes, struct store_view *
 	buf_append_byte(out, '\n');
 	append_rate(out, w);
 	if (store_series(view, w->first.series, &first, err) < 0 ||
-	    append_verdicts(out, changes, &w->first, w->lost, w->gained, &first, err) < 0) {
+	    out_history_verdicts(out, changes, &w->first, w->lost, w->gained, &first, err) < 0) {
 		buf_finish(&fields);
 		return err != NULL ? err->code : ERR_DAMAGED;
 	}
 	append_common(&fields, w, d, (size_t)n, style);
-	if ((n = append_fallbacks(out, changes, view, w, err)) >= 0 && !style->plot)
+	if ((n = out_history_fallbacks(out, changes, view, w, err)) >= 0 && !style->plot)
 		n = append_members(out, view, w, style, err);
 	if (style->plot)
 		out_plot_window(out, w, style);

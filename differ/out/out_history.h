@@ -28,10 +28,19 @@ int out_history_window(struct buf *out, struct changes *changes, struct store_vi
 void out_history_bracket(
     struct buf *out, int64_t after_ms, int64_t before_ms, const struct out_style *style);
 
-/* Pieces that other texts share. */
+/* Pieces that other texts share. Lines are indented by four. */
 void out_history_time(struct buf *out, int64_t time_ms, const struct out_style *style);
 void out_history_address(struct buf *out, const struct series *series);
 void out_history_sni(struct buf *out, const struct series *series);
+void out_history_classes(struct buf *out, unsigned classes);
+/* A line for each answer that turned at these levels: whom it breaks, whom it mends. */
+int out_history_verdicts(struct buf *out, struct changes *changes, const struct change *change,
+    unsigned lost, unsigned gained, const struct series *series, struct err *err);
+/* A line: what the series of a window do without SNI, or with an unknown name; or none. */
+int out_history_fallbacks(struct buf *out, struct changes *changes, struct store_view *view,
+    const struct rollout *window, struct err *err);
+/* Of what matters least only the end of validity, and nothing that other rows say as well. */
+bool out_history_is_brief(const struct difference *difference);
 const char *out_history_colour(enum severity severity, const struct out_style *style);
 
 #endif

@@ -47,8 +47,8 @@ out_states_finish(struct out_states *out)
 }
 
 /* The common name, or the whole subject where it has none. */
-static void
-append_subject(struct buf *out, const struct value *subject)
+void
+out_state_subject(struct buf *out, const struct value *subject)
 {
 	const char *p, *end, *next;
 
@@ -71,8 +71,8 @@ append_subject(struct buf *out, const struct value *subject)
 	text_escape(out, subject->text, subject->len);
 }
 
-static void
-append_key(struct buf *out, const struct facts *facts)
+void
+out_state_key(struct buf *out, const struct facts *facts)
 {
 	const struct value *curve = facts_get(facts, FIELD_KEY_CURVE);
 	const struct value *bits = facts_get(facts, FIELD_KEY_BITS);
@@ -95,8 +95,8 @@ append_since(struct buf *out, bool after, int64_t time_ms, const struct out_styl
 
 /* "Untrusted, certificate-expired": what the level verify says; of what only a log tells, the
  * word of its MTA, whose level is not known. */
-static void
-append_verdict(struct buf *out, const struct judge_state *judged, const struct facts *facts)
+void
+out_state_verdict(struct buf *out, const struct judge_state *judged, const struct facts *facts)
 {
 	const struct value *status = value_member(facts_get(facts, FIELD_REPORTED), "status");
 	const struct conclude_level *l =
@@ -163,9 +163,9 @@ out_states_add(struct out_states *out, struct changes *changes, const struct ser
 	buf_append_text(&cells[VANTAGE], series->vantage);
 	if (state->has_chain) {
 		severity = classify_is_sentinel(facts) ? SEVERITY_CRITICAL : SEVERITY_INFO;
-		append_subject(&cells[SHOWS], facts_get(facts, FIELD_SUBJECT));
-		append_key(&cells[KEY], facts);
-		append_subject(&cells[ISSUER], facts_get(facts, FIELD_ISSUER));
+		out_state_subject(&cells[SHOWS], facts_get(facts, FIELD_SUBJECT));
+		out_state_key(&cells[KEY], facts);
+		out_state_subject(&cells[ISSUER], facts_get(facts, FIELD_ISSUER));
 	} else {
 		text_escape(&cells[SHOWS], state->words, strlen(state->words));
 		buf_append_text(&cells[KEY], "-");
@@ -173,7 +173,7 @@ out_states_add(struct out_states *out, struct changes *changes, const struct ser
 	}
 	append_since(&cells[SINCE], after_ms != INT64_MIN,
 	    after_ms != INT64_MIN ? after_ms : first_ms, &out->style);
-	append_verdict(&cells[VERIFY], judged, facts);
+	out_state_verdict(&cells[VERIFY], judged, facts);
 	out_table_row(&out->states, severity, cells);
 	for (size_t i = 0; i < STATE_COLUMNS; i++)
 		buf_finish(&cells[i]);

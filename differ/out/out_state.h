@@ -25,4 +25,11 @@ int out_states_add(struct out_states *out, struct changes *changes, const struct
 void out_states_print(struct buf *text, struct out_states *out);
 void out_states_finish(struct out_states *out);
 
+/* Pieces that other texts share: the common name of a subject or issuer, or the whole; "RSA 2048";
+ * "Untrusted, certificate-expired", of the level verify. judged: NULL where there is none. */
+void out_state_subject(struct buf *out, const struct value *subject);
+void out_state_key(struct buf *out, const struct facts *facts);
+void out_state_verdict(
+    struct buf *out, const struct judge_state *judged, const struct facts *facts);
+
 #endif

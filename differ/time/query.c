@@ -59,6 +59,8 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 						 "operator, host, address or chain (operator)"},
 	    {"window-gap", 0, OPTION_SPAN, &q->window_gap_ms, "SPAN",
 		"time without a conversion that closes a window (14d)"},
+	    {0}};
+	const struct option_row plot[] = {
 	    {"plot", 0, OPTION_FLAG, &q->plot, NULL,
 		"in text, draw the curve of conversions instead of listing them"},
 	    {0}};
@@ -80,6 +82,7 @@ make_rows(struct query *q, struct option_row *rows, unsigned takes, const struct
 	n = add_rows(rows, n, (takes & QUERY_SPAN) != 0 ? span : NULL);
 	n = add_rows(rows, n, (takes & QUERY_CHANGES) != 0 ? changes : NULL);
 	n = add_rows(rows, n, (takes & QUERY_WINDOWS) != 0 ? windows : NULL);
+	n = add_rows(rows, n, (takes & QUERY_PLOT) != 0 ? plot : NULL);
 	n = add_rows(rows, n, (takes & (QUERY_VERDICTS | QUERY_POLICY)) != 0 ? verdicts : NULL);
 	n = add_rows(rows, n, (takes & QUERY_VERDICTS) != 0 ? judged : NULL);
 	n = add_rows(rows, n, (takes & QUERY_POLICY) == 0 ? lifetimes : NULL);
@@ -282,4 +285,5 @@ query_close(struct query *q)
 	option_list_finish(&q->sni);
 	option_list_finish(&q->class);
 	option_list_finish(&q->ignore);
+	buf_finish(&q->told_missing);
 }

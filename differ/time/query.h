@@ -39,6 +39,7 @@ struct query {
 	struct judge *judge; /* NULL with --no-verdict */
 	struct changes *changes;
 	char nexthop_name[LIMIT_NAME + 1];
+	struct buf told_missing; /* bits: operands that match nothing, and were named */
 };
 
 /* What a command takes beyond --store, --json, --quiet, --utc, --sni, --offer, --vantage and the
@@ -47,11 +48,12 @@ enum query_option {
 	QUERY_AT = 1 << 0,
 	QUERY_SPAN = 1 << 1,	 /* --since, --until, --between */
 	QUERY_CHANGES = 1 << 2,	 /* --class, --severity, --ignore, --exit-code */
-	QUERY_WINDOWS = 1 << 3,	 /* --group, --window-gap, --plot */
+	QUERY_WINDOWS = 1 << 3,	 /* --group, --window-gap */
 	QUERY_VERDICTS = 1 << 4, /* --roots, --postfix, --nexthop, --no-verdict */
 	QUERY_NAMES = 1 << 5,	 /* what names held is asked about, too */
 	QUERY_POLICY = 1 << 6,	 /* --roots, --postfix, and of those that all take only --vantage
 				  * and --utc */
+	QUERY_PLOT = 1 << 7,	 /* --plot */
 };
 
 /*

@@ -130,11 +130,16 @@ operand_filter(const struct query *q, int i, char host[LIMIT_NAME + 1],
 	return rc;
 }
 
+/* Once, however often the query walks. */
 static void
-tell_missing(const char *operand, bool *missing)
+tell_missing(struct query *q, int i, bool *missing)
 {
-	fprintf(stderr, "mxdiff: %s: never observed; mxdiff show lists what was\n", operand);
 	*missing = true;
+	if (bit_get(&q->told_missing, (uint32_t)i))
+		return;
+	bit_set(&q->told_missing, (uint32_t)i);
+	fprintf(stderr, "mxdiff: %s: never observed; mxdiff show lists what was\n",
+	    q->options.operands[i]);
 }
 
 static int
@@ -153,7 +158,7 @@ walk_operands(struct walk *w, bool *missing, struct err *err)
 		rc = walk_filter(w, &filter, n > 1, &found, err);
 		if (rc >= 0 && n > 0 && found == 0) {
 			progress_finish(&w->progress);
-			tell_missing(q->options.operands[i], missing);
+			tell_missing(q, i, missing);
 		}
 	}
 	return rc;
@@ -177,7 +182,7 @@ query_find_missing(struct query *q, bool *missing, struct err *err)
 		rc = series_walk_next(walk, &number, &series, err);
 		series_walk_close(walk);
 		if (rc == 0)
-			tell_missing(q->options.operands[i], missing);
+			tell_missing(q, i, missing);
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -16,7 +16,8 @@ ROOMS = ('collector', 'differ', 'store')
 # The folders of each: what stands later may include what stands before, never the other way round.
 ORDER = {'store': ('base', 'record', 'corpus', 'maintain', 'exchange', 'command'),
          'collector': ('dns', 'probe', 'run', 'watch'),
-         'differ': ('certificate', 'facts', 'verdict', 'time', 'out', 'deliver', 'command')}
+         'differ': ('certificate', 'facts', 'verdict', 'time', 'out', 'report', 'deliver',
+                    'command')}
 # OpenSSL's DANE hangs on an SSL object (X509_STORE_CTX_set0_dane); this file makes one that is never
 # connected.
 DANE = {'differ/verdict/verify.c'}

@@ -26,6 +26,8 @@
 #define LIMIT_CACHE_EVIDENCE (64u << 20) /* evidence, */
 #define LIMIT_CACHE_CERTIFICATE (16u << 20) /* and names of certificates */
 #define LIMIT_DICTIONARY (110u << 10)	    /* octets of a dictionary of zstd that is trained */
+#define LIMIT_PACK 4096			    /* certificates in one pack */
+#define LIMIT_PACK_OCTETS (1u << 20)	    /* octets of all of them together */
 #define LIMIT_DICTIONARY_READ (1u << 20)    /* octets of one that is read */
 #define LIMIT_WAIT_MS 1000		    /* a wait for another writer that is told */
 #define LIMIT_MAP (UINT64_C(1) << 40)	    /* octets of address space for the corpus: sparse */

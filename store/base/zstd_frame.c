@@ -10,10 +10,11 @@
 #include "mem.h"
 #include "thread_exit.h"
 
-#define LEVEL 3
+static const int levels[ZSTD_EFFORT_N] = {[ZSTD_QUICK] = 3, [ZSTD_THOROUGH] = 6};
 
 struct zstd_dictionary {
-	ZSTD_CDict *compress; /* made when it is first needed: it costs more than the other */
+	/* Made when they are first needed: they cost more than the other. */
+	ZSTD_CDict *compress[ZSTD_EFFORT_N];
 	ZSTD_DDict *decompress;
 	struct buf bytes;
 };
@@ -66,7 +67,8 @@ zstd_dictionary_destroy(struct zstd_dictionary *d)
 {
 	if (d == NULL)
 		return;
-	ZSTD_freeCDict(d->compress);
+	for (int i = 0; i < ZSTD_EFFORT_N; i++)
+		ZSTD_freeCDict(d->compress[i]);
 	ZSTD_freeDDict(d->decompress);
 	buf_finish(&d->bytes);
 	free(d);
@@ -86,28 +88,30 @@ zstd_dictionary_train(
 
 /* What is set on a context is heeded by ZSTD_compress2() alone. */
 static void
-prepare(struct zstd_dictionary *d)
+prepare(struct zstd_dictionary *d, enum zstd_effort effort)
 {
 	if (compressor == NULL) {
 		need(compressor = ZSTD_createCCtx());
 		thread_exit_free(free_compressor, compressor);
-		ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, LEVEL);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_contentSizeFlag, 0);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_checksumFlag, 0);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_dictIDFlag, 0);
 		ZSTD_CCtx_setParameter(compressor, ZSTD_c_format, ZSTD_f_zstd1_magicless);
 	}
-	if (d != NULL && d->compress == NULL)
-		need(d->compress = ZSTD_createCDict(d->bytes.data, d->bytes.len, LEVEL));
-	ZSTD_CCtx_refCDict(compressor, d != NULL ? d->compress : NULL);
+	ZSTD_CCtx_setParameter(compressor, ZSTD_c_compressionLevel, levels[effort]);
+	if (d != NULL && d->compress[effort] == NULL)
+		need(d->compress[effort] =
+			 ZSTD_createCDict(d->bytes.data, d->bytes.len, levels[effort]));
+	ZSTD_CCtx_refCDict(compressor, d != NULL ? d->compress[effort] : NULL);
 }
 
 void
-zstd_frame_compress(struct buf *out, const void *p, size_t len, struct zstd_dictionary *d)
+zstd_frame_compress(
+    struct buf *out, const void *p, size_t len, struct zstd_dictionary *d, enum zstd_effort effort)
 {
 	size_t room = ZSTD_compressBound(len), n;
 
-	prepare(d);
+	prepare(d, effort);
 	n = ZSTD_compress2(compressor, buf_reserve(out, room), room, p, len);
 	ZSTD_CCtx_refCDict(compressor, NULL);
 	if (ZSTD_isError(n)) { /* only memory can be missing */

@@ -1,7 +1,7 @@
 /*
  * zstd_frame: zstd behind one wall (the only user of zstd.h and zdict.h): single frames, bare (no
- * magic number, content size, checksum or dictionary number: who keeps them knows all that), level
- * 3, with or without a dictionary; and the training of dictionaries.
+ * magic number, content size, checksum or dictionary number: who keeps them knows all that), with
+ * or without a dictionary; and the training of dictionaries.
  *
  * Ownership: a dictionary is the caller's. Threads: each uses contexts of its own; a dictionary is
  * used by one thread at a time.
@@ -30,9 +30,12 @@ void zstd_dictionary_destroy(struct zstd_dictionary *dictionary); /* accepts NUL
 bool zstd_dictionary_train(
     struct buf *out, size_t most, const void *samples, const size_t *lengths, unsigned n);
 
+/* Levels 3 and 6: the other one takes some twice as long. */
+enum zstd_effort { ZSTD_QUICK, ZSTD_THOROUGH, ZSTD_EFFORT_N };
+
 /* Appends the frame. A NULL dictionary: none. */
-void zstd_frame_compress(
-    struct buf *out, const void *p, size_t len, struct zstd_dictionary *dictionary);
+void zstd_frame_compress(struct buf *out, const void *p, size_t len,
+    struct zstd_dictionary *dictionary, enum zstd_effort effort);
 
 /* Appends raw_len octets; false, and nothing done, where the frame does not hold exactly that.
  * Never takes more memory than raw_len asks for: bound it before. */

@@ -48,7 +48,7 @@ run(void *ctx)
 		return status;
 	buf_append_text(&dir, c->out != NULL ? c->out : store_dir(store));
 	rc = c->out != NULL
-		 ? maintain_copy(store, c->out, &c->work.hooks, &cursor, &c->copied, &err)
+		 ? maintain_copy_packed(store, c->out, &c->work.hooks, &cursor, &c->copied, &err)
 		 : maintain_compact(&store, &c->work.hooks, &c->copied, &err);
 	store_close(store);
 	status = mxstore_work_status(&c->work, rc, &err);

@@ -8,7 +8,9 @@
 struct certificate_walk {
 	struct store_view *view;
 	struct db_cursor *cursor;
-	struct key from; /* of its first record; empty: the first of all */
+	struct certificate_items items; /* of the record that it stands on, */
+	struct db_bytes value;		/* and its value */
+	uint64_t from;			/* the first number that is wanted */
 	bool started;
 };
 
@@ -28,35 +30,66 @@ certificate_walk_open(struct certificate_walk **out, struct store_view *view, st
 void
 certificate_walk_from(struct certificate_walk *walk, uint64_t number)
 {
-	if (number > UINT32_MAX)
-		key_sequence(&walk->from, UINT64_MAX); /* above all */
-	else
-		key_number(&walk->from, (uint32_t)number);
+	walk->from = number;
+}
+
+/* To the record that holds the first number, or may: 1, 0, <0. */
+static int
+start(struct certificate_walk *walk, struct db_bytes *key, struct err *err)
+{
+	struct key first;
+	int rc;
+
+	if (walk->from > UINT32_MAX)
+		return 0;
+	key_number(&first, (uint32_t)walk->from);
+	first.bytes[first.len++] = 0; /* just above that key */
+	rc = db_cursor_seek_below(walk->cursor, &first, key, &walk->value, err);
+	return rc != 0 ? rc : db_cursor_move(walk->cursor, DB_FIRST, key, &walk->value, err);
 }
 
 static int
-move(struct certificate_walk *walk, struct db_bytes *value, struct err *err)
+next_record(struct certificate_walk *walk, struct err *err)
 {
-	struct db_bytes key;
 	bool started = walk->started;
+	struct db_bytes key;
+	int rc;
 
 	walk->started = true;
-	if (!started && walk->from.len > 0)
-		return db_cursor_seek(walk->cursor, &walk->from, &key, value, err);
-	return db_cursor_move(walk->cursor, started ? DB_NEXT : DB_FIRST, &key, value, err);
+	rc = started ? db_cursor_move(walk->cursor, DB_NEXT, &key, &walk->value, err)
+		     : start(walk, &key, err);
+	if (rc > 0 && !certificate_items_init(&walk->items, &key, &walk->value))
+		return err_set(err, ERR_DAMAGED,
+		    "%s: damaged: sub-database cert: a record cannot be read",
+		    walk->view->store->dir);
+	return rc;
+}
+
+static int
+move(struct certificate_walk *walk, struct err *err)
+{
+	int rc;
+
+	for (;;) {
+		while (certificate_items_next(&walk->items))
+			if (walk->items.number >= walk->from)
+				return 1;
+		if ((rc = next_record(walk, err)) <= 0)
+			return rc;
+	}
 }
 
 int
 certificate_walk_next(
     struct certificate_walk *walk, struct hash *name, struct buf *der, bool *known, struct err *err)
 {
-	struct db_bytes value;
 	struct err why = {0};
-	int rc = move(walk, &value, err);
+	int rc = move(walk, err);
 
 	if (rc <= 0)
 		return rc;
-	rc = certificate_decode(walk->view->store->codec, walk->view->txn, &value, der, &why);
+	rc = certificate_decode(
+	    walk->view->store->codec, walk->view->txn, &walk->value, walk->items.index, der, &why);
 	if (rc < 0)
 		return err_set(err, rc, "%s: %s", walk->view->store->dir, why.text);
 	*known = rc > 0;

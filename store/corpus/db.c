@@ -370,6 +370,12 @@ db_is_format(const struct key *key)
 	       memcmp(key->bytes, format_key, sizeof(format_key)) == 0;
 }
 
+bool
+db_knows_format(uint32_t version)
+{
+	return version >= DB_FORMAT_NEW && version <= DB_FORMAT_PACKS;
+}
+
 static int
 check_format(struct db_txn *txn, struct err *err)
 {
@@ -396,22 +402,37 @@ check_format(struct db_txn *txn, struct err *err)
 		    "that one to `mxstore export jsonl` it, and `mxstore import jsonl` into a new "
 		    "directory",
 		    dir);
-	if (r.failed || version != DB_FORMAT_VERSION)
+	if (r.failed || !db_knows_format(version))
 		return err_set(err, ERR_FORMAT,
-		    "%s: a corpus of format %u; this version of mx509 knows format %d: use a newer "
-		    "one",
-		    dir, (unsigned)version, DB_FORMAT_VERSION);
+		    "%s: a corpus of format %u; this version of mx509 knows formats %d to %d: use "
+		    "a newer one",
+		    dir, (unsigned)version, DB_FORMAT_NEW, DB_FORMAT_PACKS);
 	return 0;
 }
 
 static int
-write_format(struct db_txn *txn, struct err *err)
+write_format(struct db_txn *txn, uint32_t version, struct err *err)
 {
 	struct key key = {.len = sizeof(format_key)};
-	uint8_t version[4] = {DB_FORMAT_VERSION, 0, 0, 0};
+	uint8_t bytes[4] = {(uint8_t)version, 0, 0, 0};
 
 	memcpy(key.bytes, format_key, sizeof(format_key));
-	return db_put(txn, DB_META, &key, version, sizeof(version), DB_PUT, err);
+	return db_put(txn, DB_META, &key, bytes, sizeof(bytes), DB_PUT, err);
+}
+
+int
+db_raise_format(struct db_txn *txn, uint32_t version, struct err *err)
+{
+	struct key key = {.len = sizeof(format_key)};
+	struct db_bytes value;
+	struct reader r;
+	int rc;
+
+	memcpy(key.bytes, format_key, sizeof(format_key));
+	if ((rc = db_get(txn, DB_META, &key, &value, err)) < 0)
+		return rc;
+	r = reader_of(value.p, rc > 0 ? value.len : 0);
+	return reader_u32le(&r) < version ? write_format(txn, version, err) : 0;
 }
 
 /* Whether there is nothing at all in the environment yet. */
@@ -441,8 +462,8 @@ open_tables(struct db_txn *txn, bool create, struct err *err)
 		if (rc != 0)
 			return fail(txn->db->dir, rc, "cannot be opened", err);
 		/* Before the others: another format has others. */
-		if (i == DB_META &&
-		    (rc = create ? write_format(txn, err) : check_format(txn, err)) != 0)
+		if (i == DB_META && (rc = create ? write_format(txn, DB_FORMAT_NEW, err)
+						 : check_format(txn, err)) != 0)
 			return rc;
 	}
 	return 0;

@@ -108,9 +108,14 @@ int db_delete(struct db_txn *txn, enum db_table table, const struct key *key, st
 
 /* A record that was read without LMDB: whether its checksum holds; strips it. */
 bool db_unseal(const struct key *key, const uint8_t *sealed, size_t len, struct db_bytes *value);
-/* Whether it is the one that tells the format, of which the version is a u32le. */
-#define DB_FORMAT_VERSION 2
+/* Whether it is the one that tells the format, of which the version is a u32le; and whether this
+ * program knows that version. */
+#define DB_FORMAT_NEW 2	  /* of a new corpus */
+#define DB_FORMAT_PACKS 3 /* of one with certificates in packs */
 bool db_is_format(const struct key *key);
+bool db_knows_format(uint32_t version);
+/* Of a transaction that writes: the corpus is of at least that version. */
+int db_raise_format(struct db_txn *txn, uint32_t version, struct err *err);
 
 /* Cursors end with db_cursor_close(), before their transaction does. Each move returns 1 and sets
  * key and value, or 0 where there is no more. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "certificate_codec.h"
+
 void
 numbers_key(struct key *key)
 {
@@ -40,16 +42,22 @@ static int
 count_in(struct db_txn *txn, enum db_table table, uint64_t *next, struct err *err)
 {
 	struct db_cursor *cursor = db_cursor_open(txn, table, err);
+	struct certificate_items items;
 	struct db_bytes key, value;
 	struct reader r;
+	uint64_t here;
 	int rc;
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
 	if ((rc = db_cursor_move(cursor, DB_LAST, &key, &value, err)) > 0) {
 		r = reader_of(key.p, key.len);
-		uint64_t here = (uint64_t)reader_u32be(&r) + 1;
-
+		here = (uint64_t)reader_u32be(&r) + 1;
+		if (table == DB_CERT && !certificate_items_init(&items, &key, &value))
+			rc = err_set(err, ERR_DAMAGED,
+			    "damaged: sub-database cert: its last record cannot be read");
+		while (table == DB_CERT && rc > 0 && certificate_items_next(&items))
+			here = (uint64_t)items.number + 1;
 		*next = here > *next ? here : *next;
 	}
 	db_cursor_close(cursor);

@@ -254,23 +254,23 @@ store_number(struct db_txn *txn, enum db_table table, const struct key *key, uin
 }
 
 int
-store_certificate_record(struct db_txn *txn, const struct hash *name, uint32_t *number,
-    struct db_bytes *value, struct err *err)
+store_certificate_record(
+    struct db_txn *txn, const struct hash *name, struct certificate_record *record, struct err *err)
 {
 	char hex[2 * HASH_LEN + 1];
+	uint32_t number;
 	struct key key;
 	int rc;
 
 	key_hash(&key, name);
-	if ((rc = store_number(txn, DB_CERT_ID, &key, number, err)) <= 0)
+	if ((rc = store_number(txn, DB_CERT_ID, &key, &number, err)) <= 0)
 		return rc;
-	key_number(&key, *number);
-	if ((rc = db_get(txn, DB_CERT, &key, value, err)) != 0)
+	if ((rc = certificate_find(txn, number, record, err)) != 0)
 		return rc;
 	hash_hex(name, hex);
 	return err_set(err, ERR_DAMAGED,
 	    "%s: damaged: sub-database cert does not hold sha256:%s under its number %u",
-	    db_txn_dir(txn), hex, (unsigned)*number);
+	    db_txn_dir(txn), hex, (unsigned)number);
 }
 
 int
@@ -278,11 +278,10 @@ store_certificate(
     struct store_view *view, const struct hash *name, struct buf *der, struct err *err)
 {
 	char hex[2 * HASH_LEN + 1];
-	struct db_bytes value;
+	struct certificate_record record;
 	struct err why = {0};
 	struct hash found;
-	uint32_t number;
-	int rc = store_certificate_record(view->txn, name, &number, &value, err);
+	int rc = store_certificate_record(view->txn, name, &record, err);
 
 	buf_clear(der);
 	hash_hex(name, hex);
@@ -291,7 +290,8 @@ store_certificate(
 	if (rc == 0)
 		return err_set(
 		    err, ERR_NOT_FOUND, "%s: no certificate sha256:%s", view->store->dir, hex);
-	rc = certificate_decode(view->store->codec, view->txn, &value, der, &why);
+	rc = certificate_decode(
+	    view->store->codec, view->txn, &record.value, record.index, der, &why);
 	if (rc == 0) {
 		buf_clear(der);
 		return err_set(err, ERR_NOT_FOUND,

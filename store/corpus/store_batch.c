@@ -133,16 +133,18 @@ static int
 look_up(struct store_batch *batch, const struct hash *name, enum held *held, uint32_t *number)
 {
 	struct cache *known = batch->store->known.certificates;
-	struct db_bytes value;
+	struct certificate_record record;
 	int rc;
 
 	*held = HELD_DER;
 	if (cache_find(known, name->bytes, HASH_LEN, number))
 		return 0;
-	rc = store_certificate_record(batch->txn, name, number, &value, &batch->err);
+	rc = store_certificate_record(batch->txn, name, &record, &batch->err);
 	if (rc < 0)
 		return rc;
-	*held = rc == 0 ? HELD_NOT : certificate_is_name(&value) ? HELD_NAME : HELD_DER;
+	if (rc > 0)
+		*number = record.number;
+	*held = rc == 0 ? HELD_NOT : certificate_is_name(&record.value) ? HELD_NAME : HELD_DER;
 	if (*held == HELD_DER)
 		cache_add(known, name->bytes, HASH_LEN, *number);
 	return 0;

@@ -18,7 +18,8 @@ struct check {
 	void (*finding)(void *ctx, const char *line);
 	void *ctx;
 	uint64_t findings, sightings, entries;
-	struct numbers numbers; /* given, and what was dropped */
+	uint64_t certificates, certificate_next; /* how many; the number after the last one's */
+	struct numbers numbers;			 /* given, and what was dropped */
 	struct buf scratch;
 };
 
@@ -243,12 +244,12 @@ check_evidence(
 
 /* The three indexes from a hash to a number: what they point at was checked from its side. */
 static void
-check_index(struct check *c, enum db_table index, enum db_table data)
+check_index(struct check *c, enum db_table index, enum db_table data, uint64_t n)
 {
-	if (records_of(c, index) != records_of(c, data))
+	if (records_of(c, index) != n)
 		report(c, "sub-database %s has %llu records, %s has %llu", db_table_name(index),
 		    (unsigned long long)records_of(c, index), db_table_name(data),
-		    (unsigned long long)records_of(c, data));
+		    (unsigned long long)n);
 }
 
 static void
@@ -273,16 +274,15 @@ check_chain(struct check *c, uint64_t at, const struct db_bytes *key, const stru
 }
 
 static void
-check_certificate(
-    struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+check_one_certificate(
+    struct check *c, uint32_t number, const struct db_bytes *value, unsigned index)
 {
-	uint32_t number = number_of(c, DB_CERT, at, key);
 	char hex[2 * HASH_LEN + 1];
 	struct err found = {0};
 	struct hash name;
 	struct key k;
-	int rc =
-	    certificate_decode(c->view->store->codec, c->view->txn, value, &c->scratch, &found);
+	int rc = certificate_decode(
+	    c->view->store->codec, c->view->txn, value, index, &c->scratch, &found);
 
 	if (rc < 0) {
 		report(c, "certificate %u: %s", (unsigned)number, found.text);
@@ -297,6 +297,27 @@ check_certificate(
 	if (!is_number_of(c, DB_CERT_ID, &k, number))
 		report(c, "certificate %u (sha256:%s) is not in the index of its hashes",
 		    (unsigned)number, hex);
+}
+
+/* A pack holds the numbers from its key's to the one before the next record's. */
+static void
+check_certificate(
+    struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
+{
+	uint32_t number = number_of(c, DB_CERT, at, key);
+	struct certificate_items items;
+
+	if (!certificate_items_init(&items, key, value)) {
+		report(c, "certificates from %u on cannot be read", (unsigned)number);
+		return;
+	}
+	if (number < c->certificate_next)
+		report(c, "certificate %u is in two records", (unsigned)number);
+	while (certificate_items_next(&items)) {
+		check_one_certificate(c, items.number, value, items.index);
+		c->certificate_next = (uint64_t)items.number + 1;
+		c->certificates++;
+	}
 }
 
 static void
@@ -541,9 +562,9 @@ store_check(struct store_view *view, void (*finding)(void *ctx, const char *line
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		rc = walk(&c, i, records[i], err);
 	if (rc == 0) {
-		check_index(&c, DB_SERIES_KEY, DB_SERIES);
-		check_index(&c, DB_EVIDENCE_ID, DB_EVIDENCE);
-		check_index(&c, DB_CERT_ID, DB_CERT);
+		check_index(&c, DB_SERIES_KEY, DB_SERIES, records_of(&c, DB_SERIES));
+		check_index(&c, DB_EVIDENCE_ID, DB_EVIDENCE, records_of(&c, DB_EVIDENCE));
+		check_index(&c, DB_CERT_ID, DB_CERT, c.certificates);
 		if (c.entries + c.numbers.unnamed != c.sightings)
 			report(&c,
 			    "the journal has %llu observations and lacks %llu, the days have %llu",

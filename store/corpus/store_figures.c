@@ -158,19 +158,29 @@ count_observations(struct store_view *view, enum db_table table, const struct bu
 }
 
 static int
-count_unknown(struct store_view *view, struct store_figures *f, struct err *err)
+count_certificates(struct store_view *view, struct store_figures *f, struct err *err)
 {
 	struct db_cursor *cursor = db_cursor_open(view->txn, DB_CERT, err);
+	struct certificate_items items;
 	struct db_bytes key, value;
 	int rc;
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
-	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err))
-		f->certificates_unknown += certificate_is_name(&value);
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
+		if (!certificate_items_init(&items, &key, &value)) {
+			rc = err_set(err, ERR_DAMAGED,
+			    "%s: damaged: sub-database cert: a record of it", view->store->dir);
+			break;
+		}
+		if (certificate_is_name(&value))
+			f->certificates_unknown++;
+		else
+			while (certificate_items_next(&items))
+				f->certificates++;
+	}
 	db_cursor_close(cursor);
-	f->certificates -= f->certificates_unknown;
 	return rc;
 }
 
@@ -214,14 +224,13 @@ store_figures(struct store_view *view, struct store_figures *f, struct err *err)
 	f->series = f->part[DB_SERIES].records;
 	f->evidence = f->part[DB_EVIDENCE].records;
 	f->chains = f->part[DB_CHAIN].records;
-	f->certificates = f->part[DB_CERT].records;
 	f->commits = f->part[DB_JOURNAL].records;
 	if ((rc = db_figures(view->store->db, &file, err)) != 0 ||
 	    (rc = count_hosts(view, f, err)) != 0 || (rc = count_addresses(view, f, err)) != 0 ||
 	    (rc = read_kinds(view, &kinds, err)) != 0 ||
 	    (rc = count_observations(view, DB_DAY, &kinds, f, err)) != 0 ||
 	    (rc = count_observations(view, DB_DAY_LAST, &kinds, f, err)) != 0 ||
-	    (rc = count_unknown(view, f, err)) != 0)
+	    (rc = count_certificates(view, f, err)) != 0)
 		goto out;
 	f->file_octets = file.file_octets;
 	f->used_octets = file.used_octets;

@@ -35,9 +35,9 @@ struct store_view {
 int store_number(struct db_txn *txn, enum db_table table, const struct key *key, uint32_t *number,
     struct err *err);
 
-/* Its record in sub-database `cert`, in the map: 1, 0 (never heard of), <0. */
-int store_certificate_record(struct db_txn *txn, const struct hash *name, uint32_t *number,
-    struct db_bytes *value, struct err *err);
+/* Its record in sub-database `cert`: 1, 0 (never heard of), <0. */
+int store_certificate_record(struct db_txn *txn, const struct hash *name,
+    struct certificate_record *record, struct err *err);
 
 /* The bytes of a record of evidence or of a DNS answer: 1, 0, <0. */
 int store_evidence_bytes(

@@ -171,10 +171,8 @@ drop_certificates(struct drop *d, const struct names *certificates, struct err *
 		key_hash(&key, &list[i]);
 		if ((rc = store_number(d->view.txn, DB_CERT_ID, &key, &number, err)) <= 0)
 			continue;
-		if ((rc = db_delete(d->view.txn, DB_CERT_ID, &key, err)) == 0) {
-			key_number(&key, number);
-			rc = db_delete(d->view.txn, DB_CERT, &key, err);
-		}
+		if ((rc = db_delete(d->view.txn, DB_CERT_ID, &key, err)) == 0)
+			rc = certificate_remove(d->store->codec, d->view.txn, number, err);
 		d->counts->certificates++;
 	}
 	return rc < 0 ? rc : 0;

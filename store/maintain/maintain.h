@@ -70,8 +70,12 @@ int maintain_cursor_of(struct store_view *view, struct maintain_cursor *cursor, 
 int maintain_copy(struct store *from, const char *dir, const struct maintain_hooks *hooks,
     struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err);
 
-/* The same in the place of *store, which nobody else may have open (ERR_INPUT); closed, also on
- * error. Whatever happens, the old or the new one stands there. */
+/* The same with its certificates anew, in packs (certificate_pack.h) with a dictionary for all. */
+int maintain_copy_packed(struct store *from, const char *dir, const struct maintain_hooks *hooks,
+    struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err);
+
+/* That in the place of *store, which nobody else may have open (ERR_INPUT); closed, also
+ * on error. Whatever happens, the old or the new one stands there. */
 int maintain_compact(struct store **store, const struct maintain_hooks *hooks,
     struct maintain_copied *copied, struct err *err);
 

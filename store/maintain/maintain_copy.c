@@ -3,6 +3,7 @@
 
 #include "maintain.h"
 #include "stage.h"
+#include "store/corpus/certificate_pack.h"
 #include "store/corpus/store_view.h"
 
 /* Octets of records between two commits to the copy: what is written waits in memory until then. */
@@ -13,10 +14,11 @@ struct copy {
 	struct store_view *from;
 	struct store *to;
 	struct db_txn *txn; /* of the copy */
-	bool anew;	    /* certificates are compressed anew, with one dictionary */
 	struct buf der, value;
 	const struct maintain_hooks *hooks;
-	uint64_t records, all, waiting;
+	uint64_t seen, all; /* records of `from` */
+	uint64_t records;   /* written */
+	uint64_t waiting;   /* octets */
 };
 
 static int
@@ -39,30 +41,13 @@ train(struct copy *c, struct err *err)
 	int rc;
 
 	buf_clear(&c->value);
-	rc = certificate_train(c->from->store->codec, c->from->txn, &c->value, err);
+	rc = certificate_train(c->from->store->codec, c->from->txn, true, &c->value, err);
 	if (rc <= 0)
 		return rc;
-	c->anew = true;
 	if ((rc = begin(c, err)) != 0)
 		return rc;
 	c->records++;
 	return certificate_put_dictionary(c->to->codec, c->txn, c->value.data, c->value.len, err);
-}
-
-/* *value, compressed anew, in c->value. */
-static int
-compress(struct copy *c, struct db_bytes *value, struct err *err)
-{
-	int rc = certificate_decode(c->from->store->codec, c->from->txn, value, &c->der, err);
-
-	if (rc <= 0)
-		return rc; /* one that is known by name only stays as it is */
-	buf_clear(&c->value);
-	if ((rc = begin(c, err)) != 0 || (rc = certificate_encode(c->to->codec, c->txn, &c->value,
-					      c->der.data, c->der.len, err)) != 0)
-		return rc;
-	*value = (struct db_bytes){c->value.data, c->value.len};
-	return 0;
 }
 
 static int
@@ -78,6 +63,7 @@ put(struct copy *c, enum db_table table, const struct db_bytes *k, const struct 
 	if ((rc = begin(c, err)) != 0)
 		return rc;
 	c->waiting += key.len + value->len;
+	c->records++;
 	/* A new corpus has records in DB_META of its own. */
 	return db_put(c->txn, table, &key, value->p, value->len,
 	    table == DB_META ? DB_PUT : DB_PUT_LAST, err);
@@ -86,11 +72,25 @@ put(struct copy *c, enum db_table table, const struct db_bytes *k, const struct 
 static int
 interrupted(struct copy *c, struct err *err)
 {
-	if (c->records % TICK_RECORDS != 0 || c->hooks->tick == NULL ||
-	    !c->hooks->tick(c->hooks->ctx, c->records, c->all))
+	if (++c->seen % TICK_RECORDS != 0 || c->hooks->tick == NULL ||
+	    !c->hooks->tick(c->hooks->ctx, c->seen, c->all))
 		return 0;
 	return err_set(err, ERR_INPUT, "interrupted: nothing was made; %s is as it was",
 	    store_dir(c->from->store));
+}
+
+static int
+is_all(struct copy *c, enum db_table table, uint64_t n, struct err *err)
+{
+	uint64_t records, octets;
+	int rc = db_table_size(c->from->txn, table, &records, &octets, err);
+
+	if (rc != 0 || n == records)
+		return rc;
+	return err_set(err, ERR_DAMAGED,
+	    "%s: damaged: sub-database %s has %llu records, of which %llu can be reached",
+	    store_dir(c->from->store), db_table_name(table), (unsigned long long)records,
+	    (unsigned long long)n);
 }
 
 static int
@@ -98,30 +98,97 @@ copy_table(struct copy *c, enum db_table table, struct err *err)
 {
 	struct db_cursor *cursor = db_cursor_open(c->from->txn, table, err);
 	struct db_bytes key, value;
-	uint64_t n = 0, records, octets;
+	uint64_t n = 0;
 	int rc;
 
 	if (cursor == NULL)
 		return ERR_SYSTEM;
 	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
 	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
-		if (table == DB_CERT && c->anew && (rc = compress(c, &value, err)) != 0)
-			break;
 		if ((rc = put(c, table, &key, &value, err)) != 0)
 			break;
 		n++;
-		c->records++;
 		if ((rc = interrupted(c, err)) != 0)
 			break;
 	}
 	db_cursor_close(cursor);
-	if (rc == 0 && (rc = db_table_size(c->from->txn, table, &records, &octets, err)) == 0 &&
-	    n != records)
-		rc = err_set(err, ERR_DAMAGED,
-		    "%s: damaged: sub-database %s has %llu records, of which %llu can be reached",
-		    store_dir(c->from->store), db_table_name(table), (unsigned long long)records,
-		    (unsigned long long)n);
+	return rc == 0 ? is_all(c, table, n, err) : rc;
+}
+
+/* ---- certificates, in packs ----------------------------------------------------------------- */
+
+static int
+put_certificates(void *ctx, uint32_t number, const struct db_bytes *value, struct err *err)
+{
+	struct copy *c = ctx;
+	struct db_bytes bytes;
+	struct key key;
+	int rc;
+
+	key_number(&key, number);
+	bytes = (struct db_bytes){key.bytes, key.len};
+	rc = put(c, DB_CERT, &bytes, value, err);
+	if (rc == 0 && value->p[0] == CERTIFICATE_PACK)
+		rc = db_raise_format(c->txn, DB_FORMAT_PACKS, err);
 	return rc;
+}
+
+/* One that is known by name only stays as it is. */
+static int
+pack_record(struct copy *c, struct certificate_packer *packer, const struct db_bytes *key,
+    const struct db_bytes *value, struct err *err)
+{
+	struct certificate_items items;
+	int rc;
+
+	if (!certificate_items_init(&items, key, value))
+		return err_set(err, ERR_DAMAGED,
+		    "%s: damaged: sub-database cert: a record cannot be read",
+		    store_dir(c->from->store));
+	if (certificate_is_name(value)) {
+		rc = certificate_packer_flush(packer, err);
+		return rc == 0 ? put(c, DB_CERT, key, value, err) : rc;
+	}
+	while (certificate_items_next(&items)) {
+		rc = certificate_decode(
+		    c->from->store->codec, c->from->txn, value, items.index, &c->der, err);
+		if (rc >= 0)
+			rc = certificate_packer_add(
+			    packer, items.number, c->der.data, c->der.len, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* All of them anew: with one dictionary, and in packs. */
+static int
+pack_certificates(struct copy *c, struct err *err)
+{
+	struct certificate_packer packer = {
+	    .codec = c->to->codec, .put = put_certificates, .ctx = c, .txn = &c->txn};
+	struct db_cursor *cursor;
+	struct db_bytes key, value;
+	uint64_t n = 0;
+	int rc = begin(c, err);
+
+	if (rc != 0)
+		return rc;
+	if ((cursor = db_cursor_open(c->from->txn, DB_CERT, err)) == NULL)
+		return ERR_SYSTEM;
+	rc = db_cursor_move(cursor, DB_FIRST, &key, &value, err);
+	for (; rc > 0; rc = db_cursor_move(cursor, DB_NEXT, &key, &value, err)) {
+		if ((rc = pack_record(c, &packer, &key, &value, err)) != 0)
+			break;
+		n++;
+		if ((rc = interrupted(c, err)) != 0)
+			break;
+	}
+	db_cursor_close(cursor);
+	if (rc == 0)
+		rc = certificate_packer_flush(&packer, err);
+	certificate_packer_finish(&packer);
+	return rc == 0 ? is_all(c, DB_CERT, n, err) : rc;
 }
 
 static uint64_t
@@ -153,7 +220,9 @@ copy_all(struct store *from, struct store *to, bool anew, const struct maintain_
 	if (rc == 0 && anew)
 		rc = train(&c, err);
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
-		if (i != DB_DICTIONARY || !c.anew)
+		if (anew && i == DB_CERT)
+			rc = pack_certificates(&c, err);
+		else if (!anew || i != DB_DICTIONARY)
 			rc = copy_table(&c, i, err);
 	if (rc == 0)
 		rc = commit(&c, err);
@@ -167,8 +236,8 @@ copy_all(struct store *from, struct store *to, bool anew, const struct maintain_
 	return rc;
 }
 
-int
-maintain_copy(struct store *from, const char *dir, const struct maintain_hooks *hooks,
+static int
+copy_to(struct store *from, const char *dir, bool anew, const struct maintain_hooks *hooks,
     struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err)
 {
 	struct stage stage;
@@ -176,10 +245,24 @@ maintain_copy(struct store *from, const char *dir, const struct maintain_hooks *
 
 	if (rc != 0)
 		return rc;
-	if ((rc = copy_all(from, stage.store, false, hooks, cursor, copied, err)) == 0)
+	if ((rc = copy_all(from, stage.store, anew, hooks, cursor, copied, err)) == 0)
 		rc = stage_finish(&stage, err);
 	stage_abandon(&stage);
 	return rc;
+}
+
+int
+maintain_copy(struct store *from, const char *dir, const struct maintain_hooks *hooks,
+    struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err)
+{
+	return copy_to(from, dir, false, hooks, cursor, copied, err);
+}
+
+int
+maintain_copy_packed(struct store *from, const char *dir, const struct maintain_hooks *hooks,
+    struct maintain_cursor *cursor, struct maintain_copied *copied, struct err *err)
+{
+	return copy_to(from, dir, true, hooks, cursor, copied, err);
 }
 
 int

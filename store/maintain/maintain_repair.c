@@ -280,10 +280,10 @@ index_evidence(struct repair *r, const struct key *key, const struct db_bytes *v
 
 /* The name of a certificate's record: false where it cannot be read. */
 static bool
-certificate_name(struct repair *r, const struct db_bytes *value, struct hash *name)
+certificate_name(struct repair *r, const struct db_bytes *value, unsigned index, struct hash *name)
 {
 	struct buf der = {0};
-	int rc = certificate_decode(r->store->codec, r->view.txn, value, &der, NULL);
+	int rc = certificate_decode(r->store->codec, r->view.txn, value, index, &der, NULL);
 
 	if (rc > 0)
 		*name = hash_sha256(der.data, der.len);
@@ -296,33 +296,40 @@ certificate_name(struct repair *r, const struct db_bytes *value, struct hash *na
 static void
 index_certificate(struct repair *r, const struct key *key, const struct db_bytes *value)
 {
-	uint32_t number = number_in(key);
+	const struct db_bytes bytes = {key->bytes, key->len};
+	struct certificate_items items;
 	struct hash name;
 	struct key k;
 
-	if (value == NULL || !certificate_name(r, value, &name))
+	if (value == NULL || !certificate_items_init(&items, &bytes, value))
 		return;
-	key_hash(&k, &name);
-	if (is_number(r, DB_CERT_ID, &k, number))
-		return;
-	change_number(r, DB_CERT_ID, &k, number);
-	mended(r, "the index of certificates: record %u", (unsigned)number);
+	while (certificate_items_next(&items)) {
+		if (!certificate_name(r, value, items.index, &name))
+			continue;
+		key_hash(&k, &name);
+		if (is_number(r, DB_CERT_ID, &k, items.number))
+			continue;
+		change_number(r, DB_CERT_ID, &k, items.number);
+		mended(r, "the index of certificates: number %u", (unsigned)items.number);
+	}
 }
 
 /* What the record under a number is named by: 1; 0: it cannot be read; -1: there is none. */
 static int
 name_of(struct repair *r, enum db_table data, uint32_t number, struct hash *name)
 {
+	struct certificate_record record;
 	struct db_bytes value;
 	struct key key;
 	int rc;
 
 	key_number(&key, number);
-	rc = db_get(r->view.txn, data, &key, &value, NULL);
+	rc = data == DB_CERT ? certificate_find(r->view.txn, number, &record, NULL)
+			     : db_get(r->view.txn, data, &key, &value, NULL);
 	if (rc <= 0)
 		return rc < 0 ? 0 : -1;
 	if (data == DB_CERT)
-		return certificate_name(r, &value, name);
+		return certificate_name(r, &record.value, record.index, name);
 	*name = hash_sha256(value.p, value.len);
 	return 1;
 }

@@ -95,7 +95,7 @@ take(void *ctx, const char *name, const uint8_t *bytes, size_t len, const uint8_
 	if (table == DB_META && db_is_format(&key)) {
 		struct reader r = reader_of(value.p, value.len);
 
-		s->other_format = reader_u32le(&r) != DB_FORMAT_VERSION;
+		s->other_format = !db_knows_format(reader_u32le(&r));
 	}
 	if (s->other_format)
 		return ERR_FORMAT;

@@ -72,8 +72,8 @@ def main():
         mxstore('compact', '--store', store, '--quiet')
         stat = json.loads(mxstore('stat', '--store', store, '--json'))
     parts = {p['name']: p for p in stat['parts']}
-    if parts['cert']['records'] != len(seen):
-        sys.exit(f'{len(seen)} certificates went in, {parts["cert"]["records"]} are there')
+    if parts['cert_id']['records'] != len(seen):
+        sys.exit(f'{len(seen)} certificates went in, {parts["cert_id"]["records"]} are there')
     size = sum(parts[name]['octets'] for name in PARTS)
     print(f'{len(seen)} certificates, {octets} octets of DER, {size} in the corpus after compact: '
           f'{size / octets:.3f} (wanted: 0.70)')

@@ -188,7 +188,7 @@ rewritten_octets(struct store *store)
 	double octets;
 
 	snprintf(copy, sizeof(copy), "%s/copy", dir);
-	check(maintain_copy(store, copy, &hooks, &cursor, &copied, &err), &err);
+	check(maintain_copy_packed(store, copy, &hooks, &cursor, &copied, &err), &err);
 	octets = file_octets(copy);
 	nftw(copy, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return octets;

@@ -54,8 +54,9 @@ class KeptStoreTest(unittest.TestCase):
         """One at least holds certificates that a dictionary of its own compresses."""
         found = 0
         for name, store, export in self.kept():
-            parts = json.loads(self.run_on(store, 'stat', '--json'))['parts']
-            if not next(p['records'] for p in parts if p['name'] == 'dictionary'):
+            records = {p['name']: p['records']
+                       for p in json.loads(self.run_on(store, 'stat', '--json'))['parts']}
+            if records['dictionary'] == 0 or records['cert'] < records['cert_id']:
                 continue
             with self.subTest(name=name), open(os.path.join(store, 'data.mdb'), 'rb') as f:
                 data = f.read()
@@ -68,6 +69,19 @@ class KeptStoreTest(unittest.TestCase):
                     head = bytes([2, 0, len(der) & 127 | 128, len(der) >> 7])
                     self.assertTrue(head in data, o['sha256'])
                     found += 1
+        self.assertGreater(found, 0)
+
+    def test_certificates_in_packs(self):
+        """One at least holds packs, and is compacted to packs again."""
+        found = 0
+        for name, store, export in self.kept():
+            self.run_on(store, 'compact')
+            records = {p['name']: p['records']
+                       for p in json.loads(self.run_on(store, 'stat', '--json'))['parts']}
+            with self.subTest(name=name):
+                self.assertEqual(self.run_on(store, 'export', 'jsonl', '--quiet'), export)
+                self.run_on(store, 'check')
+            found += 'packs' in name and records['cert'] < records['cert_id'] / 2
         self.assertGreater(found, 0)
 
     def test_takes_more(self):

@@ -59,6 +59,7 @@ diff_files(const struct options *options, const char *old_path, const char *new_
 {
 	struct difference d[FIELD_N];
 	struct side old = {0}, new = {0};
+	struct arena arena = {0};
 	struct err err = {0};
 	size_t n = 0;
 	int status;
@@ -66,12 +67,13 @@ diff_files(const struct options *options, const char *old_path, const char *new_
 	if (read_side(&old, old_path, &err) < 0 || read_side(&new, new_path, &err) < 0) {
 		status = options_trouble("mxdiff", &err);
 	} else {
-		n = diff_facts(old.facts, new.facts, d);
+		n = diff_facts(old.facts, new.facts, &arena, d);
 		print_diff(options, &old, &new, d, n);
 		status = n > 0 ? 1 : 0; /* as diff(1) */
 	}
 	facts_destroy(old.facts);
 	facts_destroy(new.facts);
+	arena_finish(&arena);
 	return status;
 }
 

@@ -267,11 +267,12 @@ is_judgement(enum field field)
 }
 
 size_t
-diff_facts(const struct facts *old, const struct facts *new, struct difference out[FIELD_N])
+diff_facts(const struct facts *old, const struct facts *new, struct arena *arena,
+    struct difference out[FIELD_N])
 {
 	struct comparison c = {.old = facts_certificate(old),
 	    .new = facts_certificate(new),
-	    .arena = facts_arena(new),
+	    .arena = arena,
 	    .out = out};
 
 	bool both_judged = facts_get(old, FIELD_CHAIN_IN_ORDER)->kind != VALUE_NULL &&

@@ -11,7 +11,7 @@
 
 struct difference {
 	enum field field;
-	const struct value *old, *new; /* borrowed from the two facts */
+	const struct value *old, *new; /* borrowed from the two facts, or of the arena */
 	enum severity severity;
 	bool encoding_only; /* the same meaning in other DER (string type, time type, order) */
 };
@@ -21,8 +21,10 @@ struct difference {
  * only where both facts have one: to one that is not there or not known, nothing compares; what is
  * judged of a chain (chain.h), only where both are known whole.
  * `sha256` names a certificate and is no difference; the signature's value is one only where all
- * that it signs is the same. May build values in `new`, valid as long as it.
+ * that it signs is the same. What has to be built is built in the arena, and nothing in the
+ * facts: those that are kept may be compared without end.
  */
-size_t diff_facts(const struct facts *old, const struct facts *new, struct difference out[FIELD_N]);
+size_t diff_facts(const struct facts *old, const struct facts *new, struct arena *arena,
+    struct difference out[FIELD_N]);
 
 #endif

@@ -178,9 +178,3 @@ facts_certificate(const struct facts *facts)
 {
 	return facts->has_cert ? &facts->cert : NULL;
 }
-
-struct arena *
-facts_arena(const struct facts *facts)
-{
-	return facts->input.arena;
-}

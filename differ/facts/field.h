@@ -15,7 +15,4 @@ struct field_reading {
 
 extern const struct field_reading field_reading[FIELD_N];
 
-/* Where the values of a difference are built. */
-struct arena *facts_arena(const struct facts *facts);
-
 #endif

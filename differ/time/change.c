@@ -24,7 +24,8 @@ struct changes {
 	struct change *list;
 	size_t n, cap;
 	struct difference differences[FIELD_N];
-	size_t ignored_n; /* that were left out of them by --ignore */
+	struct arena arena; /* what was built for them */
+	size_t ignored_n;   /* that were left out of them by --ignore */
 	struct buf der, scratch;
 };
 
@@ -48,6 +49,7 @@ changes_destroy(struct changes *c)
 	for (size_t i = 0; i < CACHE_SLOTS; i++)
 		facts_destroy(c->cache[i].facts);
 	history_finish(&c->history);
+	arena_finish(&c->arena);
 	buf_finish(&c->der);
 	buf_finish(&c->scratch);
 	free(c->list);
@@ -187,7 +189,8 @@ compare(
 	if ((t->old = changes_facts(c, event->old.evidence, err)) == NULL ||
 	    (t->new = changes_facts(c, event->new.evidence, err)) == NULL)
 		return err != NULL ? err->code : ERR_DAMAGED;
-	n = diff_facts(t->old, t->new, c->differences);
+	arena_clear(&c->arena);
+	n = diff_facts(t->old, t->new, &c->arena, c->differences);
 	t->differences = c->differences;
 	t->differences_n = leave_out(c, n, t->old_state->has_chain && t->new_state->has_chain);
 	return 0;

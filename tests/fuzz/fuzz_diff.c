@@ -20,7 +20,7 @@ compare(const struct facts *old, const struct facts *new, bool equal)
 	struct difference d[FIELD_N];
 	struct arena arena = {0};
 	struct buf out = {0};
-	size_t n = diff_facts(old, new, d);
+	size_t n = diff_facts(old, new, &arena, d);
 
 	if ((n == 0) != equal)
 		abort();

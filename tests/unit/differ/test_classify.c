@@ -239,6 +239,7 @@ test_what_names_hold(void **ctx)
 		struct state state = {.observed = true};
 		struct facts *old = hold(&names[i].old), *new = hold(&names[i].new);
 		struct difference d[FIELD_N];
+		struct arena arena = {0};
 		struct transition t = {.series = &series,
 		    .event = &event,
 		    .old_state = &state,
@@ -248,9 +249,10 @@ test_what_names_hold(void **ctx)
 		    .differences = d};
 
 		strcpy(series.host, names[i].host);
-		t.differences_n = diff_facts(old, new, d);
+		t.differences_n = diff_facts(old, new, &arena, d);
 		if (classify(&t) != names[i].classes)
 			fail_msg("row %zu: classes %x", i, classify(&t));
+		arena_finish(&arena);
 		facts_destroy(old);
 		facts_destroy(new);
 	}
@@ -266,6 +268,7 @@ test_rows(void **ctx)
 		struct lifetime_event event = {
 		    .kind = row->kind, .back = row->back, .returned = row->returned};
 		struct difference d[FIELD_N], kept[FIELD_N];
+		struct arena arena = {0};
 		struct state old_state, new_state;
 		struct facts *old = show(&row->old, &old_state), *new = show(&row->new, &new_state);
 		struct transition t = {.event = &event,
@@ -274,7 +277,7 @@ test_rows(void **ctx)
 		    .old = old,
 		    .new = new,
 		    .differences = kept};
-		size_t n = diff_facts(old, new, d);
+		size_t n = diff_facts(old, new, &arena, d);
 		unsigned classes;
 
 		/* As change.c does: between a certificate and none, its fields say nothing. */
@@ -290,6 +293,7 @@ test_rows(void **ctx)
 			    severity_name(classify_severity(classes, kept, t.differences_n)),
 			    severity_name(row->severity));
 		covered |= row->classes;
+		arena_finish(&arena);
 		facts_destroy(old);
 		facts_destroy(new);
 	}

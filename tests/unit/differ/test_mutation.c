@@ -211,7 +211,8 @@ judge(const struct facts *original, const struct buf *mutant, enum change change
 {
 	struct facts *facts = facts_of_certificate(mutant->data, mutant->len);
 	struct difference d[FIELD_N];
-	size_t n = diff_facts(original, facts, d), faults;
+	struct arena arena = {0};
+	size_t n = diff_facts(original, facts, &arena, d), faults;
 
 	count.mutants++;
 	count.told[change]++;
@@ -228,6 +229,7 @@ judge(const struct facts *original, const struct buf *mutant, enum change change
 	}
 	if (n == 1 || (n == 2 && d[1].field == FIELD_DER_RESIDUAL))
 		count.only_by[d[0].field]++;
+	arena_finish(&arena);
 	facts_destroy(facts);
 }
 

@@ -18,6 +18,7 @@
 #define PROGRAM "mxcollect"
 #define PROGRESS_MS 200
 #define GATHER_MS 50 /* changes come in crowds: so long they are waited for */
+#define SAY_MS 1000  /* and so long before another line tells of them */
 
 typedef unsigned long long llu;
 
@@ -41,6 +42,8 @@ struct watch {
 	struct pass *look;  /* the one that is being made */
 	int64_t look_at_ms; /* when the timer fires */
 	uint64_t changes;   /* since the last line about them */
+	size_t more;	    /* places that are looked at closely for their sake */
+	int64_t said_ms;    /* when that line was said */
 	char change[LIMIT_NAME + IP_TEXT_MAX + 64];
 	struct loop_timer *begin_timer, *look_timer, *alive_timer, *progress_timer;
 	struct loop_signal *sigint, *sigterm, *sighup;
@@ -196,20 +199,26 @@ look_at(void *ctx, struct place *place)
 }
 
 static void
-say_changes(struct watch *w, size_t more)
+say_changes(struct watch *w, int64_t now)
 {
 	char line[768], every[CLOCK_TEXT_MAX], others[64] = "";
 
 	if (w->changes == 0)
 		return;
+	if (w->said_ms != 0 && now - w->said_ms < SAY_MS) {
+		look_by(w, w->said_ms + SAY_MS);
+		return;
+	}
 	if (w->changes > 1)
 		snprintf(others, sizeof(others), " and %llu more series", (llu)w->changes - 1);
 	snprintf(line, sizeof(line),
 	    "%s%s: not what was shown before; looking every %s at %zu more place%s, %zu in all",
-	    w->change, others, span(w->setup.args.close_interval_ms, every), more,
-	    more == 1 ? "" : "s", places_close(w->places));
+	    w->change, others, span(w->setup.args.close_interval_ms, every), w->more,
+	    w->more == 1 ? "" : "s", places_close(w->places));
 	talk_say(&w->talk, line);
 	w->changes = 0;
+	w->more = 0;
+	w->said_ms = now;
 }
 
 static void
@@ -220,7 +229,8 @@ on_look(void *ctx)
 
 	if (schedule_stopped(w->setup.schedule))
 		return;
-	say_changes(w, places_tend(w->places, now));
+	w->more += places_tend(w->places, now);
+	say_changes(w, now);
 	w->look = NULL;
 	places_due(w->places, now, look_at, w);
 	w->look = NULL;

@@ -93,11 +93,11 @@ class ChainTest(unittest.TestCase):
         world = self.world
         watch = self.watch()
         wait_until(lambda: self.seen() == len(world.addresses), 40, 'the first pass')
-        cursor, heard, out = (self.lab.path(name) for name in ('cursor', 'heard', 'atom'))
+        cursor, heard, hold, out = (self.lab.path(name) for name in ('cursor', 'heard', 'hold', 'atom'))
         open(heard, 'xb').close()
-        # The command lingers, so that one that is killed leaves it half done.
+        # The command lingers where it is told to, so that a follower that is killed leaves it half done.
         kinds = [('--cursor-file', cursor),
-                 ('--cursor-file', cursor + '.exec', '--exec', f'cat >>{heard}; sleep 1'),
+                 ('--cursor-file', cursor + '.exec', '--exec', f'cat >>{heard}; while [ -e {hold} ]; do sleep 0.1; done'),
                  ('--format', 'atom', '--out', out)]
         followers = [Follower(self.lab, world.store, *kind) for kind in kinds]
         feeds = followers[:1]
@@ -122,6 +122,7 @@ class ChainTest(unittest.TestCase):
         self.assertFalse(window['update'])
 
         # The schedule is tightened: the next one is found sooner than an interval.
+        open(hold, 'xb').close()
         begin = world.exim.roll_out(second)
         self.assertWithin(begin, 4 * CLOSE + SLACK + slowness(),
                           lambda: feeds[0].changes(second), 'the second change')
@@ -131,6 +132,7 @@ class ChainTest(unittest.TestCase):
         for follower in [followers[1], followers[0], followers[2]]:
             follower.end(signal.SIGKILL)
         self.end(watch, signal.SIGKILL)
+        os.remove(hold)
         for address in rest:
             begin = world.exim.roll_out(address)
         followers = [Follower(self.lab, world.store, *kind) for kind in kinds]
@@ -178,7 +180,8 @@ class ChainTest(unittest.TestCase):
                 time.sleep(0.1)
 
         threads = [threading.Thread(target=read, args=args) for args in (
-            ('mxdiff', 'show'), ('mxdiff', 'log'), ('mxstore', 'export', 'jsonl'))]
+            ('mxdiff', 'show'), ('mxdiff', 'log'), ('mxdiff', 'report', '--out', '-'),
+            ('mxstore', 'export', 'jsonl'))]
         for thread in threads:
             thread.start()
         sizes, counts = [], []

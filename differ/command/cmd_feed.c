@@ -109,6 +109,10 @@ prepare_atom(struct follower *f)
 		    "--format atom: not with --exec or --cursor-file; the cursor is kept in --out");
 	if (o->atom.entries < 1)
 		return options_usage_error("mxdiff", "--entries 0: must be at least 1");
+	for (const char *c = base; c != NULL && *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~')
+			return options_usage_error("mxdiff",
+			    "--base-url: octets that no URL has; write them as %%XX (RFC 3986)");
 	if (base != NULL) {
 		buf_printf(&f->base_url, "%s%s", base,
 		    base[0] != '\0' && base[strlen(base) - 1] == '/' ? "" : "/");

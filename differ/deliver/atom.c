@@ -1,23 +1,14 @@
 #include "atom.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <libxml/parser.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "atom_entry.h"
+#include "atom_page.h"
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/base/place.h"
-
-#define ATOM_NS "http://www.w3.org/2005/Atom"
-#define HISTORY_NS "http://purl.org/syndication/history/1.0"
-#define PI_NAME "mx509"
-#define CURRENT "feed.atom"
-#define X(s) ((const xmlChar *)(s))
 
 /* A change that is an entry unless a window of its batch holds it. */
 struct pending {
@@ -29,149 +20,92 @@ struct pending {
 
 struct atom {
 	const struct atom_rules *rules;
-	xmlDoc *holder;	  /* whose root's children are the entries, newest first */
-	xmlNode *entries; /* that root */
-	char feed_id[ATOM_ID_MAX];
-	unsigned archives;
+	struct atom_page current; /* feed.atom */
+	size_t items;		  /* of it */
 	struct pending *pending;
 	size_t pending_n, pending_cap;
 	bool sorted, due;
 };
 
-/* ---- elements ---------------------------------------------------------------------------- */
-
-static xmlNode *
-text_child(xmlNode *parent, const char *name, const char *text)
-{
-	return xmlNewTextChild(parent, NULL, X(name), X(text));
-}
-
-static void
-time_child(xmlNode *parent, const char *name, int64_t time_ms)
-{
-	char text[CLOCK_TEXT_MAX];
-
-	clock_format_ms(time_ms, text);
-	text_child(parent, name, text);
-}
-
-static void
-link_child(const struct atom *a, xmlNode *feed, const char *rel, const char *file)
-{
-	const char *base = a->rules->base_url != NULL ? a->rules->base_url : "";
-	xmlNode *link = xmlNewChild(feed, NULL, X("link"), NULL);
-	struct buf href = {0};
-
-	buf_printf(&href, "%s%s", base, file);
-	xmlNewProp(link, X("rel"), X(rel));
-	xmlNewProp(link, X("href"), X(buf_text(&href)));
-	buf_finish(&href);
-}
-
-static void
-link_archive(const struct atom *a, xmlNode *feed, const char *rel, unsigned number)
-{
-	char file[32];
-
-	snprintf(file, sizeof(file), "archive-%06u.atom", number);
-	link_child(a, feed, rel, file);
-}
-
-static xmlNode *
-child_of(xmlNode *parent, const char *name)
-{
-	for (xmlNode *n = parent->children; n != NULL; n = n->next)
-		if (n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, name) == 0)
-			return n;
-	return NULL;
-}
-
-static bool
-says(xmlNode *parent, const char *name, struct buf *text)
-{
-	xmlNode *child = child_of(parent, name);
-	xmlChar *content = child != NULL ? xmlNodeGetContent(child) : NULL;
-	bool same = content != NULL && strcmp((const char *)content, buf_text(text)) == 0;
-
-	xmlFree(content);
-	return same;
-}
-
 /* ---- entries ----------------------------------------------------------------------------- */
 
-/* By the feed's id, which stands in it as a processing instruction. */
-static xmlNode *
-find_entry(const struct atom *a, const char *id)
+static struct atom_item *
+find_item(const struct atom *a, const char *id)
 {
-	for (xmlNode *e = a->entries->children; e != NULL; e = e->next)
-		for (xmlNode *n = e->children; n != NULL; n = n->next)
-			if (n->type == XML_PI_NODE && strcmp((const char *)n->content, id) == 0)
-				return e;
+	struct atom_item *item;
+
+	TAILQ_FOREACH(item, &a->current.items, link)
+	if (strcmp(item->id, id) == 0)
+		return item;
 	return NULL;
 }
 
+/* Takes it out of feed.atom; accepts NULL. */
 static void
-drop_entry(xmlNode *entry)
+drop_item(struct atom *a, struct atom_item *item)
 {
-	if (entry != NULL) {
-		xmlUnlinkNode(entry);
-		xmlFreeNode(entry);
-	}
+	if (item == NULL)
+		return;
+	TAILQ_REMOVE(&a->current.items, item, link);
+	a->items--;
+	atom_item_destroy(item);
 }
 
 static void
-add_category(xmlNode *entry, const char *term)
+add_term(struct atom_item *item, const char *term)
 {
-	xmlNewProp(xmlNewChild(entry, NULL, X("category"), NULL), X("term"), X(term));
+	buf_append(&item->terms, term, strlen(term) + 1);
 }
 
-/* Fills an entry; atom_id and published are those of the one that it takes the place of. */
-static void
-fill_entry(xmlNode *entry, struct atom_words *w, const char *atom_id, const char *published,
-    int64_t now_ms)
+static struct atom_item *
+make_item(struct atom_words *w, int64_t now_ms)
 {
-	xmlAddChild(entry, xmlNewDocPI(entry->doc, X(PI_NAME), X(w->id)));
-	text_child(entry, "id", atom_id);
-	text_child(entry, "title", buf_text(&w->title));
-	if (published != NULL)
-		text_child(entry, "published", published);
-	else
-		time_child(entry, "published", now_ms);
-	time_child(entry, "updated", now_ms);
-	add_category(entry, severity_name(w->severity));
+	struct atom_item *item = mem_zero(1, sizeof(*item));
+	char id[ATOM_ID_MAX], now[CLOCK_TEXT_MAX];
+
+	atom_uuid(w->id, id);
+	clock_format_ms(now_ms, now);
+	memcpy(item->id, w->id, sizeof(item->id));
+	item->text[ATOM_ID] = mem_strdup(id);
+	item->text[ATOM_TITLE] = mem_strdup(buf_text(&w->title));
+	item->text[ATOM_PUBLISHED] = mem_strdup(now);
+	item->text[ATOM_UPDATED] = mem_strdup(now);
+	item->text[ATOM_CONTENT] = mem_strdup(buf_text(&w->content));
+	add_term(item, severity_name(w->severity));
 	for (unsigned i = 0; i < CLASS_N; i++)
 		if ((w->classes & 1u << i) != 0)
-			add_category(entry, class_table[i].name);
-	xmlNewProp(text_child(entry, "content", buf_text(&w->content)), X("type"), X("text"));
+			add_term(item, class_table[i].name);
+	return item;
 }
 
-/* What an entry says newly comes first. */
 static void
-put_entry(struct atom *a, struct atom_words *w)
+swap_text(struct atom_item *a, struct atom_item *b, enum atom_text which)
 {
-	xmlNode *old = find_entry(a, w->id), *entry, *child;
-	xmlChar *id = NULL, *published = NULL;
-	char made[ATOM_ID_MAX];
+	char *text = a->text[which];
+
+	a->text[which] = b->text[which];
+	b->text[which] = text;
+}
+
+/* What an entry says newly comes first; it keeps its id and the time of its first words. */
+static void
+put_item(struct atom *a, struct atom_words *w)
+{
+	struct atom_item *old = find_item(a, w->id), *item;
 
 	if (old == NULL && w->revises[0] != '\0')
-		old = find_entry(a, w->revises);
-	if (old != NULL && says(old, "title", &w->title) && says(old, "content", &w->content))
+		old = find_item(a, w->revises);
+	if (old != NULL && strcmp(old->text[ATOM_TITLE], buf_text(&w->title)) == 0 &&
+	    strcmp(old->text[ATOM_CONTENT], buf_text(&w->content)) == 0)
 		return;
-	if (old != NULL && (child = child_of(old, "id")) != NULL)
-		id = xmlNodeGetContent(child);
-	if (old != NULL && (child = child_of(old, "published")) != NULL)
-		published = xmlNodeGetContent(child);
-	atom_uuid(w->id, made);
-	drop_entry(old);
-	entry = xmlNewDocNode(a->holder, NULL, X("entry"), NULL);
-	fill_entry(entry, w, id != NULL ? (const char *)id : made, (const char *)published,
-	    clock_now_ms());
-	if (a->entries->children != NULL)
-		xmlAddPrevSibling(a->entries->children, entry);
-	else
-		xmlAddChild(a->entries, entry);
-	xmlFree(id);
-	xmlFree(published);
+	item = make_item(w, clock_now_ms());
+	if (old != NULL) {
+		swap_text(item, old, ATOM_ID);
+		swap_text(item, old, ATOM_PUBLISHED);
+		drop_item(a, old);
+	}
+	TAILQ_INSERT_HEAD(&a->current.items, item, link);
+	a->items++;
 	a->due = true;
 }
 
@@ -234,7 +168,7 @@ atom_event(struct atom *a, struct query *q, const struct feed_event *e, struct e
 		defer(a, e, &words);
 		return 0;
 	}
-	put_entry(a, &words);
+	put_item(a, &words);
 	atom_words_finish(&words);
 	return 0;
 }
@@ -252,13 +186,13 @@ settle(struct atom *a)
 {
 	for (size_t i = 0; i < a->pending_n; i++) {
 		struct pending *p = &a->pending[i];
-		xmlNode *entry = find_entry(a, p->words.id);
+		struct atom_item *item = find_item(a, p->words.id);
 
 		if (p->held && !p->retracted) {
-			a->due |= entry != NULL;
-			drop_entry(entry);
-		} else if (!p->retracted || entry != NULL) {
-			put_entry(a, &p->words);
+			a->due |= item != NULL;
+			drop_item(a, item);
+		} else if (!p->retracted || item != NULL) {
+			put_item(a, &p->words);
 		}
 		atom_words_finish(&p->words);
 	}
@@ -269,229 +203,128 @@ settle(struct atom *a)
 /* ---- documents --------------------------------------------------------------------------- */
 
 static void
-path_of(const struct atom *a, const char *file, struct buf *path)
+path_of(const struct atom *a, unsigned number, struct buf *path)
 {
+	char file[ATOM_PAGE_FILE_MAX];
+
+	atom_page_file(number, file);
 	buf_clear(path);
 	buf_printf(path, "%s/%s", a->rules->dir, file);
 }
 
 static int
-write_document(const struct atom *a, xmlDoc *doc, const char *file, struct err *err)
+write_page(const struct atom *a, const struct atom_page *page, struct err *err)
 {
-	struct buf path = {0};
-	xmlChar *text = NULL;
-	int len = 0, rc;
+	struct buf path = {0}, text = {0};
+	int rc;
 
-	path_of(a, file, &path);
-	xmlDocDumpFormatMemoryEnc(doc, &text, &len, "UTF-8", 1);
-	rc = text != NULL ? place_replace(buf_text(&path), text, (size_t)len, 0644, err)
-			  : err_set(err, ERR_SYSTEM, "%s: cannot be made", buf_text(&path));
-	xmlFree(text);
+	path_of(a, page->number, &path);
+	atom_page_write(page, clock_now_ms(), &text);
+	rc = place_replace(buf_text(&path), text.data, text.len, 0644, err);
 	buf_finish(&path);
+	buf_finish(&text);
 	return rc;
 }
 
-static xmlDoc *
-new_document(const struct atom *a, const char *file, xmlNode **feed)
-{
-	xmlDoc *doc = xmlNewDoc(X("1.0"));
-	xmlNode *generator;
-
-	*feed = xmlNewDocNode(doc, NULL, X("feed"), NULL);
-	xmlDocSetRootElement(doc, *feed);
-	xmlSetNs(*feed, xmlNewNs(*feed, X(ATOM_NS), NULL));
-	text_child(*feed, "id", a->feed_id);
-	text_child(*feed, "title", "mx509: what mail exchangers show");
-	text_child(xmlNewChild(*feed, NULL, X("author"), NULL), "name", "mx509");
-	generator = text_child(*feed, "generator", "mxdiff");
-	xmlNewProp(generator, X("version"), X(MX509_VERSION));
-	link_child(a, *feed, "self", file);
-	return doc;
-}
-
-/* Copies the entries from `first` on, and says how new they are. */
+/* An empty archive of this feed, led to from both sides as the number says. */
 static void
-add_entries(xmlNode *feed, xmlNode *first)
+init_archive(const struct atom *a, unsigned number, struct atom_page *page)
 {
-	xmlNode *updated = first != NULL ? child_of(first, "updated") : NULL;
-	xmlChar *text = updated != NULL ? xmlNodeGetContent(updated) : NULL;
-
-	if (text != NULL)
-		text_child(feed, "updated", (const char *)text);
-	else
-		time_child(feed, "updated", clock_now_ms());
-	xmlFree(text);
-	for (xmlNode *e = first; e != NULL; e = e->next)
-		xmlAddChild(feed, xmlDocCopyNode(e, feed->doc, 1));
+	atom_page_init(page);
+	page->number = number;
+	page->previous = number - 1;
+	page->base_url = a->rules->base_url;
+	memcpy(page->feed_id, a->current.feed_id, sizeof(page->feed_id));
 }
 
 /* The next page is there: who reads on from this one is led to it. */
 static int
 link_next(const struct atom *a, unsigned number, struct err *err)
 {
+	struct err removed = {0}; /* by hand, or it is no page any more */
+	struct atom_page page;
 	struct buf path = {0};
-	char file[32];
-	xmlDoc *doc;
 	int rc = 0;
 
-	snprintf(file, sizeof(file), "archive-%06u.atom", number);
-	path_of(a, file, &path);
-	doc = xmlReadFile(buf_text(&path), NULL,
-	    XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	if (doc != NULL) { /* else it was removed by hand */
-		xmlNode *feed = xmlDocGetRootElement(doc);
-		xmlNode *before = child_of(feed, "updated");
-
-		link_archive(a, feed, "next-archive", number + 1);
-		if (before != NULL)
-			xmlAddPrevSibling(before, feed->last);
-		rc = write_document(a, doc, file, err);
-		xmlFreeDoc(doc);
-	}
+	init_archive(a, number, &page);
+	page.next = number + 1;
+	path_of(a, number, &path);
+	if (atom_page_read(&page, buf_text(&path), &removed) == 0)
+		rc = write_page(a, &page, err);
+	atom_page_finish(&page);
 	buf_finish(&path);
 	return rc;
 }
 
-/* The entries from `first` on, the oldest, become a page of their own. */
+/* The last n entries, the oldest, become a page of their own. */
 static int
-archive(struct atom *a, xmlNode *first, struct err *err)
+archive(struct atom *a, size_t n, struct err *err)
 {
-	unsigned number = a->archives + 1;
-	xmlNode *feed, *next;
-	char file[32];
-	xmlDoc *doc;
+	struct atom_items *items = &a->current.items;
+	struct atom_page page;
+	struct atom_item *item;
 	int rc;
 
-	snprintf(file, sizeof(file), "archive-%06u.atom", number);
-	doc = new_document(a, file, &feed);
-	xmlNewChild(feed, xmlNewNs(feed, X(HISTORY_NS), X("fh")), X("archive"), NULL);
-	link_child(a, feed, "current", CURRENT);
-	if (a->archives > 0)
-		link_archive(a, feed, "prev-archive", a->archives);
-	add_entries(feed, first);
-	rc = write_document(a, doc, file, err);
-	xmlFreeDoc(doc);
-	if (rc == 0 && a->archives > 0)
-		rc = link_next(a, a->archives, err);
-	if (rc < 0)
-		return rc;
-	a->archives = number;
-	for (xmlNode *e = first; e != NULL; e = next) {
-		next = e->next;
-		drop_entry(e);
+	init_archive(a, a->current.archives + 1, &page);
+	for (size_t i = 0; i < n; i++) {
+		item = TAILQ_LAST(items, atom_items);
+		TAILQ_REMOVE(items, item, link);
+		TAILQ_INSERT_HEAD(&page.items, item, link);
 	}
-	return 0;
+	a->items -= n;
+	rc = write_page(a, &page, err);
+	atom_page_finish(&page);
+	if (rc == 0 && page.previous > 0)
+		rc = link_next(a, page.previous, err);
+	if (rc == 0)
+		a->current.archives = a->current.previous = page.number;
+	return rc;
 }
 
 /* Oldest pages first: of what is too much, as many as a page holds, from the end. */
 static int
 archive_old(struct atom *a, struct err *err)
 {
-	size_t n = xmlChildElementCount(a->entries), page = a->rules->entries;
 	int rc = 0;
 
-	for (; rc == 0 && n > 2 * page; n -= page) {
-		xmlNode *first = a->entries->last;
-
-		for (size_t i = 1; i < page; i++)
-			first = first->prev;
-		rc = archive(a, first, err);
-	}
+	while (rc == 0 && a->items > 2 * (size_t)a->rules->entries)
+		rc = archive(a, a->rules->entries, err);
 	return rc;
 }
 
 int
 atom_commit(struct atom *a, uint64_t cursor, struct err *err)
 {
-	char state[64];
-	xmlNode *feed;
-	xmlDoc *doc;
 	int rc;
 
 	settle(a);
 	if ((rc = archive_old(a, err)) < 0)
 		return rc;
-	doc = new_document(a, CURRENT, &feed);
-	snprintf(state, sizeof(state), "%" PRIu64 " %u", cursor, a->archives);
-	xmlAddPrevSibling(feed->children, xmlNewDocPI(doc, X(PI_NAME), X(state)));
-	if (a->archives > 0)
-		link_archive(a, feed, "prev-archive", a->archives);
-	add_entries(feed, a->entries->children);
-	rc = write_document(a, doc, CURRENT, err);
-	xmlFreeDoc(doc);
+	a->current.cursor = cursor;
+	rc = write_page(a, &a->current, err);
 	a->due = false;
 	return rc;
 }
 
 /* ---- what was written before ------------------------------------------------------------- */
 
-/* Names of Atom alone stand in an entry: the document that it goes to says so once. */
-static void
-forget_namespaces(xmlNode *node)
-{
-	for (; node != NULL; node = node->next) {
-		if (node->type != XML_ELEMENT_NODE)
-			continue;
-		node->ns = NULL;
-		xmlFreeNsList(node->nsDef);
-		node->nsDef = NULL;
-		forget_namespaces(node->children);
-	}
-}
-
-static int
-take_state(struct atom *a, xmlDoc *doc, const char *path, uint64_t *cursor, struct err *err)
-{
-	xmlNode *feed = xmlDocGetRootElement(doc), *n, *next;
-	xmlNode *id = feed != NULL ? child_of(feed, "id") : NULL;
-	xmlChar *text = id != NULL ? xmlNodeGetContent(id) : NULL;
-	bool found = false;
-
-	for (n = feed != NULL ? feed->children : NULL; n != NULL && !found; n = n->next)
-		found =
-		    n->type == XML_PI_NODE && strcmp((const char *)n->name, PI_NAME) == 0 &&
-		    sscanf((const char *)n->content, "%" SCNu64 " %u", cursor, &a->archives) == 2;
-	if (found && text != NULL)
-		snprintf(a->feed_id, sizeof(a->feed_id), "%s", (const char *)text);
-	xmlFree(text);
-	if (!found)
-		return err_set(
-		    err, ERR_INPUT, "%s: not written by mxdiff; name another folder", path);
-	for (n = feed->children; n != NULL; n = next) {
-		next = n->next;
-		if (n->type == XML_ELEMENT_NODE && strcmp((const char *)n->name, "entry") == 0) {
-			xmlNode *copy = xmlDocCopyNode(n, a->holder, 1);
-
-			xmlAddChild(a->entries, copy);
-		}
-	}
-	forget_namespaces(a->entries->children);
-	return 0;
-}
-
 static int
 load(struct atom *a, uint64_t *cursor, struct err *err)
 {
+	struct atom_item *item;
 	struct buf path = {0};
 	struct stat st;
-	xmlDoc *doc;
 	int rc = 0;
 
-	path_of(a, CURRENT, &path);
-	if (stat(buf_text(&path), &st) != 0) {
+	path_of(a, 0, &path);
+	if (stat(buf_text(&path), &st) != 0)
 		rc = errno == ENOENT ? 0 : err_system(err, errno, "%s", buf_text(&path));
-		goto out;
-	}
-	doc = xmlReadFile(buf_text(&path), NULL,
-	    XML_PARSE_NONET | XML_PARSE_NOBLANKS | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-		XML_PARSE_HUGE);
-	if (doc == NULL)
-		rc = err_set(err, ERR_INPUT, "%s: no XML; remove it to begin with the first commit",
-		    buf_text(&path));
 	else
-		rc = take_state(a, doc, buf_text(&path), cursor, err);
-	xmlFreeDoc(doc);
-out:
+		rc = atom_page_read(&a->current, buf_text(&path), err);
+	a->current.previous = a->current.archives;
+	TAILQ_FOREACH(item, &a->current.items, link)
+	a->items++;
+	*cursor = a->current.cursor;
 	buf_finish(&path);
 	return rc;
 }
@@ -505,7 +338,7 @@ make_feed_id(struct atom *a)
 
 	buf_printf(&b, "feed\n%s\n%lld\n", a->rules->dir, (long long)clock_now_ms());
 	change_id(id, b.data, b.len);
-	atom_uuid(id, a->feed_id);
+	atom_uuid(id, a->current.feed_id);
 	buf_finish(&b);
 }
 
@@ -515,11 +348,9 @@ atom_create(struct atom **atom, const struct atom_rules *rules, uint64_t *cursor
 	struct atom *a = *atom = mem_zero(1, sizeof(*a));
 
 	a->rules = rules;
-	a->holder = xmlNewDoc(X("1.0"));
-	a->entries = xmlNewDocNode(a->holder, NULL, X("entries"), NULL);
-	xmlDocSetRootElement(a->holder, a->entries);
+	atom_page_init(&a->current);
+	a->current.base_url = rules->base_url;
 	make_feed_id(a);
-	*cursor = 0;
 	return load(a, cursor, err);
 }
 
@@ -531,7 +362,6 @@ atom_destroy(struct atom *a)
 	for (size_t i = 0; i < a->pending_n; i++)
 		atom_words_finish(&a->pending[i].words);
 	free(a->pending);
-	xmlFreeDoc(a->holder);
-	xmlCleanupParser();
+	atom_page_finish(&a->current);
 	free(a);
 }

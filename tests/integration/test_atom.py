@@ -184,13 +184,26 @@ class AtomTest(unittest.TestCase):
     def test_what_cannot_be_had_is_said(self):
         story, strange = Story(self.lab, 'errors'), self.lab.path('strange')
         os.mkdir(strange)
-        for text, word in (('no', 'no XML'), ('<feed/>', 'not written by mxdiff')):
-            with open(os.path.join(strange, 'feed.atom'), 'w', encoding='ascii') as f:
+        written = self.lab.path('whole.atom')
+        story.see({'192.0.2.1': 'sentinel'})
+        self.write(story, written)
+        with open(os.path.join(written, 'feed.atom'), encoding='utf-8') as f:
+            whole = f.read()
+        ours = 'not written by mxdiff'
+        for text, word in (('no', 'no XML'), ('', 'no XML'), ('<feed/>', ours),
+                           (whole[:-9], 'no XML'), (whole + '<', 'no XML'),
+                           (re.sub(r'<\?mx509 \d+ \d+\?>', '', whole), ours),
+                           (re.sub(r'<\?mx509 [0-9a-f]{16}\?>', '', whole), ours),
+                           (re.sub(r'<title>critical.*?</title>', '', whole), ours),
+                           (whole.replace('<feed', '<!DOCTYPE feed [<!ENTITY a "a">]><feed', 1), ours)):
+            with open(os.path.join(strange, 'feed.atom'), 'w', encoding='utf-8') as f:
                 f.write(text)
             done = story.mxdiff('feed', '--format', 'atom', '--out', strange)
             self.assertEqual((done.status, done.err.count('\n')), (2, 1), done)
             self.assertIn(word, done.err)
-        for args in ((), ('--out', strange, '--exec', 'cat'), ('--out', '/proc/none')):
+        for args in ((), ('--out', strange, '--exec', 'cat'), ('--out', '/proc/none'),
+                     ('--out', written, '--base-url', 'http://a b/'),
+                     ('--out', written, '--base-url', 'http://a\x01/')):
             done = story.mxdiff('feed', '--format', 'atom', *args)
             self.assertEqual((done.status, done.err.count('\n')), (2, 1), done)
 

@@ -316,13 +316,13 @@ read_extension(struct cert *c, const struct tlv *seq, struct extension *out, con
 	struct der *d = &c->der_state;
 	struct place id = {at, "extnID", 0}, value = {at, "extnValue", 0};
 	struct cursor in = cursor_of(seq->value);
-	const struct oid_entry *known;
+	struct oid_entry known;
 	struct tlv t;
 
 	if (!der_expect(d, &in, DER_OID, 0, &t, &id) || !der_oid(d, &t, &id))
 		return false;
-	known = oid_find(t.value);
-	out->kind = known != NULL ? known->extension_kind : EXTENSION_UNKNOWN;
+	oid_find(t.value, &known);
+	out->kind = known.extension_kind;
 	out->oid = t.value;
 	out->whole = seq->whole;
 	out->index = at->index;

@@ -39,13 +39,12 @@ extension_with_critical(
 const struct value *
 extension_oid_value(const struct reading *r, struct span oid)
 {
-	const struct oid_entry *known;
+	struct oid_entry known;
 
 	if (r->arena == NULL)
 		return value_null();
-	known = oid_find(oid);
-	if (known != NULL && known->purpose != NULL)
-		return value_text_static(r->arena, known->purpose);
+	if (oid_find(oid, &known) && known.purpose != NULL)
+		return value_text_static(r->arena, known.purpose);
 	return value_text_static(r->arena, oid_dotted(r->arena, oid, NULL));
 }
 

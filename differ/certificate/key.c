@@ -133,7 +133,7 @@ static void
 read_ec(struct der *d, const struct cert *c, struct key_facts *out, const struct place *at)
 {
 	const struct tlv *parameters = &c->key.parameters;
-	const struct oid_entry *known;
+	struct oid_entry known;
 
 	if (parameters->whole.len == 0 || parameters->id == DER_NULL)
 		return; /* implicitCurve: RFC 5480 2.1.1 */
@@ -149,11 +149,10 @@ read_ec(struct der *d, const struct cert *c, struct key_facts *out, const struct
 	if (!der_oid(d, parameters, at))
 		return;
 	out->curve_oid = parameters->value;
-	known = oid_find(parameters->value);
-	if (known == NULL || !known->is_curve)
+	if (!oid_find(parameters->value, &known) || !known.is_curve)
 		return;
-	out->curve = known->openssl;
-	out->bits = known->key_bits;
+	out->curve = known.openssl;
+	out->bits = known.key_bits;
 	out->strength_bits = strength(out->bits, subgroup);
 }
 
@@ -162,14 +161,14 @@ read_key(struct der *d, const struct cert *c, struct key_facts *out, const struc
 {
 	struct place key = {up, "subjectPublicKey", 0}, algorithm = {up, "algorithm", 0},
 		     parameters = {&algorithm, "parameters", 0};
-	const struct oid_entry *known = oid_find(c->key.oid);
+	struct oid_entry known;
 
 	out->strength_bits = -1;
-	if (known == NULL)
+	if (!oid_find(c->key.oid, &known))
 		return;
-	out->bits = known->key_bits;
-	out->strength_bits = known->strength_bits;
-	switch (known->key) {
+	out->bits = known.key_bits;
+	out->strength_bits = known.strength_bits;
+	switch (known.key) {
 	case KEY_RSA:
 		read_rsa(d, c, out, &key);
 		break;

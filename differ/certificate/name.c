@@ -284,8 +284,8 @@ name_write_value(char *out, const struct tlv *t, bool unknown)
 static size_t
 write_ava(char *out, const struct ava *ava, struct arena *arena)
 {
-	const struct oid_entry *known = oid_find(ava->oid);
-	bool unknown = known == NULL || known->openssl == NULL;
+	struct oid_entry known;
+	bool unknown = !oid_find(ava->oid, &known) || known.openssl == NULL;
 	size_t used;
 
 	if (unknown) {
@@ -293,8 +293,8 @@ write_ava(char *out, const struct ava *ava, struct arena *arena)
 
 		memcpy(out, dotted, used);
 	} else {
-		used = strlen(known->openssl);
-		memcpy(out, known->openssl, used);
+		used = strlen(known.openssl);
+		memcpy(out, known.openssl, used);
 	}
 	out[used++] = '=';
 	return used + name_write_value(out + used, &ava->value, unknown);

@@ -1,13 +1,15 @@
 /*
  * oid: object identifiers by what they mean here. One index over all tables (openssl_names.def,
- * algorithms.def, curves.def, extensions.def, purposes of keys), built once at first use and
- * constant after; a look-up compares octets, no text is made.
+ * algorithms.def, curves.def, extensions.def, purposes of keys), made when mx509 is built
+ * (oid_maker.c); a look-up compares octets, no text is made.
  */
 #ifndef MX509_OID_H
 #define MX509_OID_H
 
 #include "der.h"
 #include "value.h"
+
+#define OID_KEPT 24 /* octets of the longest identifier in a table */
 
 enum key_kind { KEY_UNKNOWN, KEY_RSA, KEY_DSA, KEY_DH, KEY_EC, KEY_FIXED };
 
@@ -35,8 +37,9 @@ struct oid_entry {
 	const char *purpose; /* its name as a key purpose (RFC 5280 4.2.1.12); NULL: none */
 };
 
-/* NULL: not known. `oid` are the contents octets. Any thread. */
-const struct oid_entry *oid_find(struct span oid);
+/* False: not known, and nothing in the entry. `oid` are the contents octets. The texts are
+ * constant. Any thread. */
+bool oid_find(struct span oid, struct oid_entry *entry);
 
 /* Dotted decimal, arcs of any size. "" if these octets are none (der_oid()). The result is the
  * arena's; *len may be NULL. */

@@ -165,10 +165,10 @@ pss_check(struct der *d, const struct tlv *parameters, const struct place *at)
 static const struct value *
 algorithm_value(struct arena *arena, struct span oid)
 {
-	const struct oid_entry *known = oid_find(oid);
+	struct oid_entry known;
 
-	if (known != NULL && known->openssl != NULL)
-		return value_text_static(arena, known->openssl);
+	if (oid_find(oid, &known) && known.openssl != NULL)
+		return value_text_static(arena, known.openssl);
 	return value_text_static(arena, oid_dotted(arena, oid, NULL));
 }
 

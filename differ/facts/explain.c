@@ -51,9 +51,9 @@ is_read(const struct value *oid)
 {
 	uint8_t octets[DIFFER_OID_MAX];
 	size_t len = oid->kind == VALUE_TEXT ? oid_parse(oid->text, octets, sizeof(octets)) : 0;
-	const struct oid_entry *known = oid_find(span_of(octets, len));
+	struct oid_entry known;
 
-	return known != NULL && known->extension_kind != EXTENSION_UNKNOWN;
+	return oid_find(span_of(octets, len), &known) && known.extension_kind != EXTENSION_UNKNOWN;
 }
 
 /* "keyUsage (critical)"; with the hash where that is all we know of its contents. */

@@ -90,12 +90,11 @@ oid_value(const struct fact_input *in, struct span oid)
 static const struct value *
 algorithm_name(const struct fact_input *in, struct span oid)
 {
-	const struct oid_entry *known = oid_find(oid);
+	struct oid_entry known;
 
-	if (known == NULL)
+	if (!oid_find(oid, &known))
 		return oid_value(in, oid);
-	return value_text_static(
-	    in->arena, known->algorithm != NULL ? known->algorithm : known->oid);
+	return value_text_static(in->arena, known.algorithm != NULL ? known.algorithm : known.oid);
 }
 
 const struct value *
@@ -259,9 +258,10 @@ fact_key_bits(struct fact_input *in)
 static bool
 may_be(const struct fact_input *in, enum key_kind kind)
 {
-	const struct oid_entry *known = oid_find(in->cert->key.oid);
+	struct oid_entry known;
 
-	return in->cert->part[CERT_KEY].state != PART_OK || (known != NULL && known->key == kind);
+	return in->cert->part[CERT_KEY].state != PART_OK ||
+	       (oid_find(in->cert->key.oid, &known) && known.key == kind);
 }
 
 const struct value *
@@ -435,16 +435,15 @@ fact_extensions(struct fact_input *in)
 	for (size_t i = 0; i < in->cert->extensions_n; i++) {
 		const struct extension *e = &in->cert->extensions[i];
 		struct value_builder one = {.arena = in->arena};
-		const struct oid_entry *known = oid_find(e->oid);
 		struct hash hash = hash_sha256(e->value.p, e->value.len);
+		struct oid_entry known;
+		bool is_known = oid_find(e->oid, &known);
 
 		value_add_member(&one, "oid",
-		    known != NULL ? value_text_static(in->arena, known->oid)
-				  : oid_value(in, e->oid));
+		    is_known ? value_text_static(in->arena, known.oid) : oid_value(in, e->oid));
 		value_add_member(&one, "name",
-		    known != NULL && known->extension != NULL
-			? value_text_static(in->arena, known->extension)
-			: value_null());
+		    known.extension != NULL ? value_text_static(in->arena, known.extension)
+					    : value_null());
 		value_add_member(&one, "critical", value_bool(in->arena, e->critical));
 		value_add_member(&one, "sha256",
 		    e->value.p == NULL ? value_malformed(in->arena, e->part.why)

@@ -1,5 +1,6 @@
 #include "hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,22 @@ free_algorithm(void *p)
 static _Thread_local EVP_MD_CTX *context;
 static _Thread_local EVP_MD *algorithm;
 
+/* A program's first call of libcrypto. The machine's openssl.cnf has no say in what the corpus is
+ * named by, and what is freed at the end of a process need not be tidied up before: each costs as
+ * much as a question about one host. */
+static void
+begin(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 struct hash
 hash_sha256(const void *p, size_t len)
 {
 	struct hash h;
 
 	if (context == NULL) {
+		begin();
 		/* Fetched once: the implicit fetch of EVP_sha256() costs more than the hash. */
 		algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 		context = EVP_MD_CTX_new();
@@ -37,7 +48,7 @@ hash_sha256(const void *p, size_t len)
 	}
 	if (context == NULL || algorithm == NULL || !EVP_DigestInit_ex2(context, algorithm, NULL) ||
 	    !EVP_DigestUpdate(context, p, len) || !EVP_DigestFinal_ex(context, h.bytes, NULL)) {
-		fputs("mx509: libcrypto has no SHA-256; check its configuration\n", stderr);
+		fputs("mx509: libcrypto has no SHA-256; install it again\n", stderr);
 		exit(2);
 	}
 	return h;
@@ -49,11 +60,12 @@ hash_sha1(const void *p, size_t len, uint8_t out[HASH_SHA1_LEN])
 	static _Thread_local EVP_MD *sha1;
 
 	if (sha1 == NULL) {
+		begin();
 		sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 		thread_exit_free(free_algorithm, sha1);
 	}
 	if (sha1 == NULL || !EVP_Digest(p, len, out, NULL, sha1, NULL)) {
-		fputs("mx509: libcrypto has no SHA-1; check its configuration\n", stderr);
+		fputs("mx509: libcrypto has no SHA-1; install it again\n", stderr);
 		exit(2);
 	}
 }

@@ -150,26 +150,28 @@ test_no_identifiers(void **state)
 static void
 test_known_identifiers(void **state)
 {
-	const struct oid_entry *e;
+	struct oid_entry e;
 	struct hex h;
 
-	e = oid_find(hex(&h, "2A 86 48 CE 3D 03 01 07"));
-	assert_non_null(e);
-	assert_string_equal(e->openssl, "prime256v1");
-	assert_true(e->is_curve);
-	assert_int_equal(e->key_bits, 256);
-	e = oid_find(hex(&h, "2A 86 48 86 F7 0D 01 01 01"));
-	assert_string_equal(e->algorithm, "rsaEncryption");
-	assert_int_equal(e->key, KEY_RSA);
-	e = oid_find(hex(&h, "55 1D 0F"));
-	assert_string_equal(e->extension, "keyUsage");
-	assert_int_equal(e->extension_kind, EXTENSION_KEY_USAGE);
-	e = oid_find(hex(&h, "2B 06 01 05 05 07 03 01"));
-	assert_string_equal(e->purpose, "serverAuth");
-	e = oid_find(hex(&h, "2B 06 01 04 01 82 37 3C 02 01 03"));
-	assert_string_equal(e->openssl, "jurisdictionC");
-	assert_null(oid_find(hex(&h, "2A 03")));
-	assert_null(oid_find(hex(&h, "")));
+	assert_true(oid_find(hex(&h, "2A 86 48 CE 3D 03 01 07"), &e));
+	assert_string_equal(e.openssl, "prime256v1");
+	assert_true(e.is_curve);
+	assert_int_equal(e.key_bits, 256);
+	assert_true(oid_find(hex(&h, "2A 86 48 86 F7 0D 01 01 01"), &e));
+	assert_string_equal(e.algorithm, "rsaEncryption");
+	assert_int_equal(e.key, KEY_RSA);
+	assert_true(oid_find(hex(&h, "55 1D 0F"), &e));
+	assert_string_equal(e.extension, "keyUsage");
+	assert_int_equal(e.extension_kind, EXTENSION_KEY_USAGE);
+	assert_true(oid_find(hex(&h, "2B 06 01 05 05 07 03 01"), &e));
+	assert_string_equal(e.purpose, "serverAuth");
+	assert_true(oid_find(hex(&h, "2B 06 01 04 01 82 37 3C 02 01 03"), &e));
+	assert_string_equal(e.openssl, "jurisdictionC");
+	assert_false(oid_find(hex(&h, "2A 03"), &e));
+	assert_false(oid_find(hex(&h, ""), &e));
+	assert_null(e.oid);
+	assert_int_equal(e.strength_bits, -1);
+	assert_int_equal(e.extension_kind, EXTENSION_UNKNOWN);
 }
 
 int

@@ -8,6 +8,8 @@
 #include "collector/run/run.h"
 #include "collector/watch/watch.h"
 #include "store/base/options.h"
+#include "store/record/host.h"
+#include "store/record/operator.h"
 
 #define PROGRAM "mxcollect"
 
@@ -56,11 +58,14 @@ int
 main(int argc, char **argv)
 {
 	spare_install();
+	operator_load(); /* while there are file descriptors */
+	host_load();
 	options_open_streams();
 	if (argc < 2 || argv[1][0] == '-')
 		return without_command(argc, argv);
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	return options_usage_error(PROGRAM, "unknown command \"%s\": there are run and watch", argv[1]);
+	return options_usage_error(
+	    PROGRAM, "unknown command \"%s\": there are run and watch", argv[1]);
 }

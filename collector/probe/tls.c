@@ -162,8 +162,11 @@ tls_context_create(enum offer offer, struct err *err)
 	ERR_clear_error();
 	ssl = SSL_CTX_new(TLS_client_method());
 	if (ssl == NULL || !configure(ssl, offer)) {
-		err_set(err, ERR_SYSTEM, "OpenSSL cannot make the offer \"%s\": %s",
-		    offer_name(offer), ERR_reason_error_string(ERR_peek_last_error()));
+		unsigned long code = ERR_peek_last_error();
+		const char *why = ERR_reason_error_string(code);
+
+		err_set(err, ERR_SYSTEM, "OpenSSL cannot make the offer \"%s\": %s (%08lX)",
+		    offer_name(offer), why != NULL ? why : "openssl errstr says why", code);
 		SSL_CTX_free(ssl);
 		ERR_clear_error();
 		return NULL;

@@ -3,6 +3,10 @@
 #include <idn2.h>
 #include <string.h>
 
+#include "store/base/late.h"
+
+static struct late idn2 = LATE_LIBIDN2;
+
 #define NAME_MAX_LEN 253 /* octets of a host name: RFC 1035 section 3.1 */
 
 bool
@@ -16,11 +20,11 @@ idn_append_unicode(struct buf *out, const char *name, size_t len)
 		return false;
 	memcpy(text, name, len);
 	text[len] = '\0';
-	if (idn2_to_unicode_8z8z(text, &unicode, 0) != IDN2_OK)
+	if (LATE(idn2, idn2_to_unicode_8z8z)(text, &unicode, 0) != IDN2_OK)
 		return false;
 	other = strcmp(unicode, text) != 0;
 	if (other)
 		buf_append_text(out, unicode);
-	idn2_free(unicode);
+	LATE(idn2, idn2_free)(unicode);
 	return other;
 }

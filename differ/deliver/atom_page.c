@@ -1,5 +1,6 @@
 #include "atom_page.h"
 
+#include <errno.h>
 #include <expat.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,13 +8,15 @@
 #include <string.h>
 
 #include "store/base/clock.h"
+#include "store/base/late.h"
 #include "store/base/mem.h"
-#include "store/base/stream.h"
 
 #define ATOM_NS "http://www.w3.org/2005/Atom"
 #define HISTORY_NS "http://purl.org/syndication/history/1.0"
 #define PI_NAME "mx509"
 #define PIECE 65536 /* octets that are read at once */
+
+static struct late expat = LATE_LIBEXPAT;
 
 /* The elements of an entry, in the order in which they are written; categories stand between the
  * last two. */
@@ -177,7 +180,7 @@ static void
 stop(struct walk *w)
 {
 	w->strange = true;
-	XML_StopParser(w->parser, XML_FALSE);
+	LATE(expat, XML_StopParser)(w->parser, XML_FALSE);
 }
 
 static void XMLCALL
@@ -262,18 +265,19 @@ on_doctype(
 }
 
 static int
-parse(struct walk *w, struct stream *in, const char *path, struct err *err)
+parse(struct walk *w, FILE *in, const char *path, struct err *err)
 {
-	int64_t len;
+	size_t len;
 
 	do {
-		void *piece = XML_GetBuffer(w->parser, PIECE);
+		void *piece = LATE(expat, XML_GetBuffer)(w->parser, PIECE);
 
 		if (piece == NULL)
 			return err_set(err, ERR_SYSTEM, "%s: no memory", path);
-		if ((len = stream_read(in, piece, PIECE, err)) < 0)
-			return (int)len;
-		if (XML_ParseBuffer(w->parser, (int)len, len == 0) == XML_STATUS_OK)
+		len = fread(piece, 1, PIECE, in);
+		if (ferror(in))
+			return err_system(err, errno, "%s", path);
+		if (LATE(expat, XML_ParseBuffer)(w->parser, (int)len, len == 0) == XML_STATUS_OK)
 			continue;
 		if (!w->strange)
 			return err_set(err, ERR_INPUT,
@@ -289,25 +293,25 @@ int
 atom_page_read(struct atom_page *page, const char *path, struct err *err)
 {
 	struct walk w = {.page = page};
-	struct stream in;
-	int rc = stream_open(&in, path, err);
+	FILE *in = fopen(path, "re");
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	if ((w.parser = XML_ParserCreate(NULL)) == NULL) {
+	if (in == NULL)
+		return err_system(err, errno, "%s", path);
+	if ((w.parser = LATE(expat, XML_ParserCreate)(NULL)) == NULL) {
 		rc = err_set(err, ERR_SYSTEM, "%s: no memory", path);
 		goto out;
 	}
-	XML_SetUserData(w.parser, &w);
-	XML_SetElementHandler(w.parser, on_start, on_end);
-	XML_SetCharacterDataHandler(w.parser, on_text);
-	XML_SetProcessingInstructionHandler(w.parser, on_instruction);
-	XML_SetStartDoctypeDeclHandler(w.parser, on_doctype);
-	rc = parse(&w, &in, path, err);
-	XML_ParserFree(w.parser);
+	LATE(expat, XML_SetUserData)(w.parser, &w);
+	LATE(expat, XML_SetElementHandler)(w.parser, on_start, on_end);
+	LATE(expat, XML_SetCharacterDataHandler)(w.parser, on_text);
+	LATE(expat, XML_SetProcessingInstructionHandler)(w.parser, on_instruction);
+	LATE(expat, XML_SetStartDoctypeDeclHandler)(w.parser, on_doctype);
+	rc = parse(&w, in, path, err);
+	LATE(expat, XML_ParserFree)(w.parser);
 	atom_item_destroy(w.item);
 	buf_finish(&w.text);
 out:
-	stream_close(&in);
+	fclose(in);
 	return rc;
 }

@@ -17,7 +17,6 @@ enum { TYPE_MX = 15 };
 struct kept_evidence {
 	struct evidence evidence;
 	uint32_t number;
-	bool used;
 };
 
 struct judge {
@@ -26,7 +25,7 @@ struct judge {
 	char nexthop[LIMIT_NAME + 1];
 	struct verdict_engine *engine;
 	bool without_roots;
-	struct kept_evidence evidence[EVIDENCE_SLOTS];
+	struct kept_evidence *evidence[EVIDENCE_SLOTS]; /* NULL: none */
 	struct judge_dns *dns;
 	struct {
 		char host[LIMIT_NAME + 1], vantage[LIMIT_VANTAGE + 1];
@@ -34,6 +33,15 @@ struct judge {
 	} last;				      /* the host that was looked at last */
 	struct buf der, one;
 };
+
+static void
+forget_evidence(struct kept_evidence **slot)
+{
+	if (*slot != NULL)
+		evidence_finish(&(*slot)->evidence);
+	free(*slot);
+	*slot = NULL;
+}
 
 int
 judge_create(
@@ -71,11 +79,8 @@ judge_look_at(struct judge *j, struct store_view *view)
 {
 	if (j == NULL)
 		return;
-	for (size_t i = 0; i < EVIDENCE_SLOTS; i++) {
-		if (j->evidence[i].used)
-			evidence_finish(&j->evidence[i].evidence);
-		j->evidence[i].used = false;
-	}
+	for (size_t i = 0; i < EVIDENCE_SLOTS; i++)
+		forget_evidence(&j->evidence[i]);
 	judge_dns_destroy(j->dns);
 	j->dns = view != NULL ? judge_dns_create(view) : NULL;
 	j->last.host[0] = '\0';
@@ -99,17 +104,16 @@ judge_engine(struct judge *j)
 static const struct evidence *
 find_evidence(struct judge *j, uint32_t number, struct err *err)
 {
-	struct kept_evidence *k = &j->evidence[number % EVIDENCE_SLOTS];
+	struct kept_evidence **slot = &j->evidence[number % EVIDENCE_SLOTS], *k;
+	struct evidence evidence;
 
-	if (k->used && k->number == number)
-		return &k->evidence;
-	if (k->used)
-		evidence_finish(&k->evidence);
-	k->used = false;
-	if (store_evidence(j->view, number, &k->evidence, err) < 0)
+	if (*slot != NULL && (*slot)->number == number)
+		return &(*slot)->evidence;
+	if (store_evidence(j->view, number, &evidence, err) < 0)
 		return NULL;
-	k->number = number;
-	k->used = true;
+	forget_evidence(slot);
+	k = *slot = mem_alloc(sizeof(*k));
+	*k = (struct kept_evidence){.evidence = evidence, .number = number};
 	return &k->evidence;
 }
 

@@ -18,7 +18,7 @@ enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_MX = 15, TYPE_AAAA = 28, TYPE_TLSA = 52 
 /* The answer that held from its own time until `until_ms`, the latest that was asked for. */
 struct kept_answer {
 	struct series series; /* SERIES_DNS */
-	bool used, found;
+	bool found;
 	struct dns_answer answer;
 	int64_t from_ms, until_ms;
 };
@@ -33,7 +33,7 @@ struct kept_sts {
 
 struct judge_dns {
 	struct store_view *view;
-	struct kept_answer answers[DNS_SLOTS];
+	struct kept_answer *answers[DNS_SLOTS]; /* NULL: not used yet */
 	struct kept_sts sts;
 	char alias[LIMIT_NAME + 1]; /* where the host's name led that was looked at last */
 };
@@ -52,16 +52,18 @@ judge_dns_destroy(struct judge_dns *j)
 {
 	if (j == NULL)
 		return;
-	for (size_t i = 0; i < DNS_SLOTS; i++)
-		if (j->answers[i].found)
-			dns_answer_finish(&j->answers[i].answer);
+	for (size_t i = 0; i < DNS_SLOTS; i++) {
+		if (j->answers[i] != NULL && j->answers[i]->found)
+			dns_answer_finish(&j->answers[i]->answer);
+		free(j->answers[i]);
+	}
 	sts_policy_finish(&j->sts.policy);
 	free(j);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
 
-static struct kept_answer *
+static struct kept_answer **
 slot_of(struct judge_dns *j, const struct series *dns)
 {
 	uint64_t at = hash_quick(dns->host, strlen(dns->host)) + dns->rrtype;
@@ -110,7 +112,7 @@ find_answer(struct judge_dns *j, const char *name, uint16_t rrtype, const char *
     int64_t time_ms, const struct dns_answer **answer, struct err *err)
 {
 	struct series dns = {.kind = SERIES_DNS, .rrtype = rrtype};
-	struct kept_answer *k;
+	struct kept_answer **slot, *k;
 	int rc = 0;
 
 	*answer = NULL;
@@ -118,14 +120,15 @@ find_answer(struct judge_dns *j, const char *name, uint16_t rrtype, const char *
 	snprintf(dns.vantage, sizeof(dns.vantage), "%s", vantage);
 	if (!host_valid(dns.host))
 		return 0;
-	k = slot_of(j, &dns);
-	if (!k->used || series_compare(&k->series, &dns) != 0 || time_ms < k->from_ms ||
+	k = *(slot = slot_of(j, &dns));
+	if (k == NULL || series_compare(&k->series, &dns) != 0 || time_ms < k->from_ms ||
 	    time_ms > k->until_ms) {
+		if (k == NULL)
+			k = *slot = mem_zero(1, sizeof(*k));
 		if (k->found)
 			dns_answer_finish(&k->answer);
 		k->found = false;
 		k->series = dns;
-		k->used = true;
 		rc = read_answer(j, k, time_ms, err);
 	}
 	if (k->found)

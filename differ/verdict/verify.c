@@ -11,10 +11,13 @@
 #include <string.h>
 
 #include "store/base/clock.h"
+#include "store/base/late.h"
 #include "store/base/mem.h"
 
 #define DEPTH 10 /* smtp_tls_scert_verifydepth and one */
 #define MATCH_LEVEL 1
+
+static struct late ssl_library = LATE_LIBSSL; /* for DANE alone */
 
 struct verify {
 	X509_STORE *store;
@@ -87,7 +90,8 @@ verify_destroy(struct verify *v)
 {
 	if (v == NULL)
 		return;
-	SSL_CTX_free(v->dane);
+	if (v->dane != NULL)
+		LATE(ssl_library, SSL_CTX_free)(v->dane);
 	X509_STORE_free(v->store);
 	free(v);
 }
@@ -318,20 +322,23 @@ make_dane(struct verify *v, const struct verify_request *q, size_t *usable)
 	SSL *ssl;
 
 	*usable = 0;
-	if (v->dane == NULL && ((v->dane = SSL_CTX_new(TLS_client_method())) == NULL ||
-				   SSL_CTX_dane_enable(v->dane) <= 0))
+	if (v->dane == NULL && ((v->dane = LATE(ssl_library, SSL_CTX_new)(
+				     LATE(ssl_library, TLS_client_method)())) == NULL ||
+				   LATE(ssl_library, SSL_CTX_dane_enable)(v->dane) <= 0))
 		return NULL;
-	if ((ssl = SSL_new(v->dane)) == NULL || SSL_dane_enable(ssl, NULL) <= 0) {
-		SSL_free(ssl);
+	if ((ssl = LATE(ssl_library, SSL_new)(v->dane)) == NULL ||
+	    LATE(ssl_library, SSL_dane_enable)(ssl, NULL) <= 0) {
+		LATE(ssl_library, SSL_free)(ssl);
 		return NULL;
 	}
-	SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	LATE(ssl_library, SSL_dane_set_flags)(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	/* Postfix puts each before the one before it. */
 	for (size_t i = q->tlsa->n; i > 0; i--) {
 		const struct tlsa_record *t = &q->tlsa->records[i - 1];
 
-		if (tlsa_for_smtp(t) && SSL_dane_tlsa_add(ssl, t->usage, t->selector, t->matching,
-					    q->tlsa->data + t->at, t->len) > 0)
+		if (tlsa_for_smtp(t) &&
+		    LATE(ssl_library, SSL_dane_tlsa_add)(
+			ssl, t->usage, t->selector, t->matching, q->tlsa->data + t->at, t->len) > 0)
 			(*usable)++;
 	}
 	ERR_clear_error();
@@ -347,7 +354,7 @@ verify_dane(struct verify *v, const struct verify_request *q, STACK_OF(X509) * c
 	SSL *ssl = make_dane(v, q, &r->usable);
 
 	if (ssl == NULL || r->usable == 0) {
-		SSL_free(ssl);
+		LATE(ssl_library, SSL_free)(ssl);
 		return;
 	}
 	r->dane_reason = REASON_VALIDATION_FAILURE;
@@ -358,7 +365,7 @@ verify_dane(struct verify *v, const struct verify_request *q, STACK_OF(X509) * c
 		X509_VERIFY_PARAM_set1_host(param, q->base, 0);
 		if (q->nexthop != NULL)
 			X509_VERIFY_PARAM_add1_host(param, q->nexthop, 0);
-		X509_STORE_CTX_set0_dane(ctx, SSL_get0_dane(ssl));
+		X509_STORE_CTX_set0_dane(ctx, LATE(ssl_library, SSL_get0_dane)(ssl));
 		run(ctx, &errors);
 		r->dane = errors.error[1] == X509_V_OK && !errors.name;
 		r->dane_reason = errors.error[1] != X509_V_OK ? reason_of(errors.error[1])
@@ -367,7 +374,7 @@ verify_dane(struct verify *v, const struct verify_request *q, STACK_OF(X509) * c
 		narrow(r, X509_STORE_CTX_get0_chain(ctx), q->time_ms);
 		X509_STORE_CTX_free(ctx);
 	}
-	SSL_free(ssl);
+	LATE(ssl_library, SSL_free)(ssl);
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */

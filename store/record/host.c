@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "store/base/ip.h"
+#include "store/base/late.h"
 #include "store/base/text.h"
+
+static struct late idn2 = LATE_LIBIDN2;
 
 /* A label of a normalised name; its end in *end. NULL if there is none. */
 static const char *
@@ -55,6 +58,12 @@ is_ascii(const char *text)
 	return *text == '\0';
 }
 
+void
+host_load(void)
+{
+	late_load(&idn2);
+}
+
 int
 host_normalise(const char *text, char out[LIMIT_NAME + 1], struct err *err)
 {
@@ -68,9 +77,10 @@ host_normalise(const char *text, char out[LIMIT_NAME + 1], struct err *err)
 	if (ip_parse(&ip, text))
 		return refuse(text, "it is an address", err);
 	if (!is_ascii(text)) {
-		rc = idn2_to_ascii_8z(text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+		rc = LATE(idn2, idn2_to_ascii_8z)(
+		    text, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 		if (rc != IDN2_OK)
-			return refuse(text, idn2_strerror(rc), err);
+			return refuse(text, LATE(idn2, idn2_strerror)(rc), err);
 		name = ascii;
 	}
 	len = strlen(name);
@@ -81,7 +91,8 @@ host_normalise(const char *text, char out[LIMIT_NAME + 1], struct err *err)
 			out[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
 		out[len] = '\0';
 	}
-	idn2_free(ascii);
+	if (ascii != NULL)
+		LATE(idn2, idn2_free)(ascii);
 	if (len > LIMIT_NAME)
 		return refuse(text, "it is longer than 253 octets", err);
 	if (!host_valid(out)) {

@@ -14,6 +14,9 @@
 #include "store/base/err.h"
 #include "store/base/limits.h"
 
+/* libidn2 is loaded when a name first needs it: this makes it now. */
+void host_load(void);
+
 /* A name as somebody wrote it: any case, with or without a final dot, U-labels in UTF-8 (UTS #46
  * non-transitional). ERR_INPUT if it is none, also if it is an address. */
 int host_normalise(const char *text, char out[LIMIT_NAME + 1], struct err *err);

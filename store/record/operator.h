@@ -8,6 +8,9 @@
 
 #include "store/base/limits.h"
 
+/* The list is loaded when it is first needed: this makes it now. */
+void operator_load(void);
+
 void operator_of_host(const char *host, char out[LIMIT_NAME + 1]);
 
 #endif

@@ -3,8 +3,10 @@
 
 Corpora of 30 days of hourly probes (tests/bench/make_history.c) of 1,000, 10,000 (and, if asked
 for, 100,000: 1.5 GB) series; of each question the median CPU time of five runs and the most
-anonymous memory.
+anonymous memory. A question about one host is over in the time that a program takes to start: it
+is asked in turn with others that do as little.
 """
+import glob
 import os
 import resource
 import statistics
@@ -16,6 +18,7 @@ BUILD = os.environ['MX509_BUILD']
 DAYS = 30
 QUESTIONS = [('windows --since -1d', 5), ('log --since -1d', 5), ('windows', 3), ('log {host}', 5),
              ('feed --since {last}', 5)]
+TURNS = 50
 
 
 def anonymous_kib(pid):
@@ -45,6 +48,31 @@ def measure(args):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, most, lines
 
 
+def peers(mxdiff, store, host, folder):
+    """Medians of CPU time of programs that take turns: what a start costs here, and libcrypto."""
+    mxstore = os.path.join(BUILD, 'store', 'mxstore')
+    out = os.path.join(folder, os.path.basename(store) + '.pem')
+    subprocess.run([mxstore, 'export', 'pem', '--at', '2100-01-01', '--out', out, '--store', store,
+                    '--quiet'], check=True)
+    leaf = sorted(glob.glob(os.path.join(out, '**', '*.pem'), recursive=True))[0]
+    ask = [mxdiff, 'log', host, '--store', store]
+    programs = {'true': ['/bin/true'], 'openssl version': ['openssl', 'version'],
+                'openssl verify': ['openssl', 'verify', '-CApath', '/etc/ssl/certs', leaf],
+                'mxdiff --version': [mxdiff, '--version'], 'log HOST': ask,
+                'log HOST --no-verdict': [*ask, '--no-verdict'], 'log HOST --json': [*ask, '--json']}
+    used = {name: [] for name in programs}
+    for _ in range(TURNS):
+        for name, args in programs.items():
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used[name].append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+                               after.ru_minflt - before.ru_minflt))
+    for name, runs in used.items():
+        print(f'  {name:22} {1e3 * statistics.median(r[0] for r in runs):6.2f} ms CPU, '
+              f'{statistics.median(r[1] for r in runs):.0f} page faults', flush=True)
+
+
 def main():
     mxdiff = os.path.join(BUILD, 'differ', 'mxdiff')
     with tempfile.TemporaryDirectory(dir=os.environ.get('MX509_BENCH_DIR')) as folder:
@@ -66,6 +94,7 @@ def main():
                 print(f'  {question.split("{")[0]:20} {cpu:7.3f} s CPU, '
                       f'{max(r[1] for r in runs) / 1024:6.1f} MiB anonymous, '
                       f'{runs[0][2]} lines{rate}', flush=True)
+            peers(mxdiff, store, 'mx0.op3.test', folder)
 
 
 def last_cursor(mxdiff, store):

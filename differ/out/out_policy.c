@@ -43,6 +43,17 @@ append_age(struct buf *out, int64_t from_ms, int64_t to_ms)
 	buf_append_text(out, text);
 }
 
+/* "2 s", or "2 s to 5 min" where more than a second lies between. */
+static void
+append_ages(struct buf *out, int64_t newest_ms, int64_t oldest_ms, int64_t at_ms)
+{
+	if (newest_ms - oldest_ms >= 1000) {
+		append_age(out, newest_ms, at_ms);
+		buf_append_text(out, " to ");
+	}
+	append_age(out, oldest_ms, at_ms);
+}
+
 /* ---- how sure ------------------------------------------------------------------------------ */
 
 static void
@@ -57,11 +68,7 @@ append_head(struct buf *out, const struct route *r)
 	    r->implicit ? " (implicit)" : "", dns_status_name(r->mx_status));
 	buf_append_text(out, ", seen last ");
 	if (route_ages(r, &oldest_ms, &newest_ms)) {
-		append_age(out, newest_ms, p->at_ms);
-		if (newest_ms != oldest_ms) {
-			buf_append_text(out, " to ");
-			append_age(out, oldest_ms, p->at_ms);
-		}
+		append_ages(out, newest_ms, oldest_ms, p->at_ms);
 		buf_append_text(
 		    out, clock_now_ms() - p->at_ms < AGO_MS ? " ago" : " before that time");
 	} else {
@@ -138,7 +145,7 @@ append_verdict(struct buf *cell, const struct conclude_level *l)
 enum { HOST, ADDRESS, SNI, DANE, VERIFY, SECURE, SEEN, COLUMNS };
 static const struct out_column address_columns[COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
-    [ADDRESS] = {"ADDRESS", .least = 15},
+    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18, .middle = true},
     [SNI] = {"SNI", .least = 8},
     [DANE] = {"DANE-ONLY", .least = 8, .optional = 1},
     [VERIFY] = {"VERIFY", .least = 10},

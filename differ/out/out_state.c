@@ -10,7 +10,7 @@ enum { HOST, ADDRESS, SNI, VANTAGE, SHOWS, KEY, ISSUER, SINCE, VERIFY, STATE_COL
 /* Rows are told apart by host, address and SNI; and why one looks is when, and whom it breaks. */
 static const struct out_column state_columns[STATE_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
-    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18},
+    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18, .middle = true},
     [SNI] = {"SNI", .least = 20},
     [VANTAGE] = {"VANTAGE", .least = 8},
     [SHOWS] = {"SHOWS", .least = 12, .coloured = true},
@@ -24,7 +24,7 @@ enum { DOES = VANTAGE + 1, DOES_SINCE, FALLBACK_COLUMNS };
 
 static const struct out_column fallback_columns[FALLBACK_COLUMNS] = {
     [HOST] = {"HOST", .least = 16},
-    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18},
+    [ADDRESS] = {"ADDRESS", .least = 20, .hard = 18, .middle = true},
     [SNI] = {"SNI", .least = 20},
     [VANTAGE] = {"VANTAGE", .least = 8},
     [DOES] = {"GETS", .least = 16, .coloured = true},

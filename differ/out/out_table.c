@@ -61,24 +61,35 @@ width_of(const char *text)
 	return n;
 }
 
-/* Its first `width` characters, the last of them … where it was cut, and blanks up to there. */
-static void
-append_cell(struct buf *out, const char *text, size_t width, bool last)
+static const char *
+skip(const char *text, size_t characters)
 {
-	size_t n = width_of(text), shown = n > width ? width - 1 : n;
-	const char *end = text;
-
-	for (size_t i = 0; i < shown; i++)
+	while (characters-- > 0)
 		do
-			end++;
-		while ((*end & 0xc0) == 0x80);
-	buf_append(out, text, (size_t)(end - text));
+			text++;
+		while ((*text & 0xc0) == 0x80);
+	return text;
+}
+
+/* Its first `width` characters, the last of them … where it was cut, and blanks up to there; or
+ * about a third of them from its begin, …, and its end. */
+static void
+append_cell(struct buf *out, const char *text, size_t width, bool middle, bool last)
+{
+	size_t n = width_of(text), head = n, tail = 0;
+
+	if (n > width) {
+		tail = middle ? 2 * (width - 1) / 3 : 0;
+		head = width - 1 - tail;
+	}
+	buf_append(out, text, (size_t)(skip(text, head) - text));
 	if (n > width) {
 		buf_append_text(out, "…");
-		shown++;
+		buf_append_text(out, skip(text, n - tail));
+		n = width;
 	}
 	if (!last)
-		buf_printf(out, "%*s", (int)(width - shown), "");
+		buf_printf(out, "%*s", (int)(width - n), "");
 }
 
 static size_t
@@ -163,7 +174,7 @@ append_row(struct buf *out, const struct out_table *t, const size_t *width, size
 			buf_append_text(out, out_history_colour(t->severities[row], style));
 		append_cell(out,
 		    row < t->n ? t->cells[row * t->columns_n + c] : t->columns[c].title, width[c],
-		    c == last);
+		    t->columns[c].middle, c == last);
 		if (coloured && style->colour)
 			buf_append_text(out, "\033[0m");
 		if (c < last)

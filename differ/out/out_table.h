@@ -1,8 +1,8 @@
 /*
  * out_table: rows under titles, aligned, for people. Rows are gathered first. In a pipe each cell
- * stands whole; on a terminal, where they do not fit into its width, the widest cells are cut (and
- * end in …) down to their columns' least width, then columns are left out that may be, then cells
- * are cut further.
+ * stands whole; on a terminal, where they do not fit into its width, the widest cells are cut (to
+ * end in …, or in the middle) down to their columns' least width, then columns are left out that
+ * may be, then cells are cut further.
  */
 #ifndef MX509_OUT_TABLE_H
 #define MX509_OUT_TABLE_H
@@ -17,6 +17,7 @@ struct out_column {
 	unsigned hard;	   /* cut further, never below this; 0: the same for all */
 	unsigned optional; /* may be left out, the highest and then the last first; 0: never */
 	bool coloured;	   /* by the row's severity */
+	bool middle;	   /* cut there: of an address the end tells most */
 };
 
 struct out_table {

@@ -219,7 +219,9 @@ print_snapshot(const struct snapshot *x)
 		    "mxstore: %llu chains have certificates that OpenSSL does not open; they are "
 		    "in files that end in .txt\n",
 		    (unsigned long long)x->counts.unreadable);
-	if (!x->o.quiet)
+	if (!x->o.quiet && x->counts.series == 0)
+		fprintf(stderr, "%s: nothing had been observed by that time\n", x->out);
+	else if (!x->o.quiet)
 		fprintf(stderr, "%s: %llu series, %llu chains\n", x->out,
 		    (unsigned long long)x->counts.series, (unsigned long long)x->counts.chains);
 }

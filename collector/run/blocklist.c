@@ -75,7 +75,7 @@ add_address(struct blocklist *list, const char *text)
 	const char *slash = strchr(text, '/');
 	size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
 	unsigned long bits;
-	struct ip ip;
+	struct ip ip, v4;
 	char *end;
 
 	if (len >= sizeof(address))
@@ -95,6 +95,8 @@ add_address(struct blocklist *list, const char *text)
 		bits = given;
 	}
 	add_range(list, &ip, (unsigned)bits);
+	if (bits >= 96 && ip_unmap(&ip, &v4))
+		add_range(list, &v4, (unsigned)bits - 96);
 	return true;
 }
 
@@ -186,13 +188,11 @@ sort(struct blocklist *list)
 	list->sorted = true;
 }
 
-bool
-blocklist_has_address(struct blocklist *list, const struct ip *ip)
+static bool
+has_range(struct blocklist *list, const struct ip *ip)
 {
 	size_t low = 0, high;
 
-	if (list == NULL)
-		return false;
 	sort(list);
 	high = list->ranges_n;
 	while (low < high) {
@@ -206,6 +206,16 @@ blocklist_has_address(struct blocklist *list, const struct ip *ip)
 			return true;
 	}
 	return false;
+}
+
+bool
+blocklist_has_address(struct blocklist *list, const struct ip *ip)
+{
+	struct ip v4;
+
+	if (list == NULL)
+		return false;
+	return has_range(list, ip) || (ip_unmap(ip, &v4) && has_range(list, &v4));
 }
 
 bool

@@ -23,7 +23,8 @@ int blocklist_load(struct blocklist *list, const char *path, struct err *err);
 int blocklist_add(struct blocklist *list, const char *path, unsigned long number, const char *line,
     struct err *err);
 
-/* Both accept a NULL list: nothing is blocked. After the first question nothing may be added. */
+/* Both accept a NULL list: nothing is blocked. After the first question nothing may be added.
+ * ::ffff:192.0.2.1 reaches 192.0.2.1: what blocks one of them blocks both. */
 bool blocklist_has_address(struct blocklist *list, const struct ip *ip);
 bool blocklist_has_name(struct blocklist *list, const char *host);
 

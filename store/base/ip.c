@@ -30,6 +30,18 @@ ip_compare(const struct ip *a, const struct ip *b)
 	return memcmp(a->octets, b->octets, sizeof(a->octets));
 }
 
+bool
+ip_unmap(const struct ip *ip, struct ip *v4)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	*v4 = (struct ip){.family = 4};
+	if (ip->family != 6 || memcmp(ip->octets, mapped, sizeof(mapped)) != 0)
+		return false;
+	memcpy(v4->octets, ip->octets + sizeof(mapped), 4);
+	return true;
+}
+
 unsigned
 ip_octets_len(const struct ip *ip)
 {

@@ -1,7 +1,11 @@
 /*
  * ip: an IPv4 or IPv6 address as a value. An IPv4 address has family 4 and its four octets first,
- * the rest zero; it sorts before every IPv6 address. ::ffff:a.b.c.d stays IPv6: it is what
- * somebody wrote, and the collector refuses to dial it. No zones (%eth0).
+ * the rest zero; it sorts before every IPv6 address. No zones (%eth0).
+ *
+ * ::ffff:a.b.c.d stays IPv6, everywhere: evidence is kept as it was written, an export that is
+ * imported again changes nothing, and the collector refuses to dial it unless --allow-private is
+ * given, which is not for a change of its form to decide. Who asks whom it stands for, as a
+ * blocklist must, asks ip_unmap().
  */
 #ifndef MX509_IP_H
 #define MX509_IP_H
@@ -24,6 +28,9 @@ void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]); /* RFC 5952 */
  */
 #define IP_REVERSE_MAX 74
 void ip_reverse_name(const struct ip *ip, char out[IP_REVERSE_MAX]);
+
+/* The IPv4 address that ::ffff:a.b.c.d stands for (RFC 4291 section 2.5.5.2); false: it is none. */
+bool ip_unmap(const struct ip *ip, struct ip *v4);
 
 int ip_compare(const struct ip *a, const struct ip *b);
 unsigned ip_octets_len(const struct ip *ip); /* 4 or 16 */

@@ -78,6 +78,7 @@ test_blocklist(void **state)
 	add(list, "198.51.100.7\r\n");
 	add(list, "203.0.113.9/30\n");
 	add(list, "2001:db8::/32\n");
+	add(list, "::ffff:192.88.99.0/120\n");
 	add(list, "Example.ORG.\n");
 	add(list, "mx.other.example # asked us not to");
 	assert_true(blocked(list, "192.0.2.0"));
@@ -91,6 +92,13 @@ test_blocklist(void **state)
 	assert_false(blocked(list, "203.0.113.12"));
 	assert_true(blocked(list, "2001:db8:ffff::1"));
 	assert_false(blocked(list, "2001:db9::"));
+	/* It would reach the same server. */
+	assert_true(blocked(list, "::ffff:192.0.2.1"));
+	assert_true(blocked(list, "::ffff:c000:201"));
+	assert_false(blocked(list, "::ffff:192.0.3.1"));
+	assert_false(blocked(list, "::192.0.2.1"));
+	assert_true(blocked(list, "192.88.99.1"));
+	assert_false(blocked(list, "192.88.100.1"));
 	assert_true(blocklist_has_name(list, "example.org"));
 	assert_true(blocklist_has_name(list, "mx1.example.org"));
 	assert_false(blocklist_has_name(list, "notexample.org"));

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "mxstore.h"
+#include "mxstore_missing.h"
 #include "store/base/clock.h"
 #include "store/base/lines.h"
 #include "store/base/progress.h"
@@ -11,7 +12,18 @@
 
 struct work {
 	struct progress progress;
+	struct mxstore_missing missing;
+	uint64_t missing_n; /* certificates; at the end */
+	struct hash missing_first;
 };
+
+static void
+note_missing(void *ctx, const struct hash *name)
+{
+	struct work *w = ctx;
+
+	mxstore_missing_add(&w->missing, name);
+}
 
 static void
 complain(void *ctx, const char *line)
@@ -50,16 +62,17 @@ print_dates_json(const struct import_postfix_log *log)
 }
 
 static void
-print_json(const struct import_counts *c, const struct import_postfix_log *log)
+print_json(
+    const struct import_counts *c, const struct work *work, const struct import_postfix_log *log)
 {
 	printf("{\"type\":\"import\",\"files\":%llu,\"lines\":%llu,\"observations\":%llu,"
 	       "\"dns_answers\":%llu,\"certificates\":%llu,\"repeated\":%llu,\"bad\":%llu,"
-	       "\"skipped\":%llu,\"incomplete\":%llu",
+	       "\"skipped\":%llu,\"incomplete\":%llu,\"certificates_missing\":%llu",
 	    (unsigned long long)c->files, (unsigned long long)c->lines,
 	    (unsigned long long)c->observations, (unsigned long long)c->dns_answers,
 	    (unsigned long long)c->certificates, (unsigned long long)c->repeated,
 	    (unsigned long long)c->bad, (unsigned long long)c->skipped,
-	    (unsigned long long)c->incomplete);
+	    (unsigned long long)c->incomplete, (unsigned long long)work->missing_n);
 	if (log != NULL)
 		print_dates_json(log);
 	puts("}");
@@ -70,9 +83,11 @@ static int
 finish(const struct options *o, struct work *work, int status, const struct import_counts *c,
     const struct import_postfix_log *log)
 {
+	char first[2 * HASH_LEN + 1];
+
 	progress_finish(&work->progress);
 	if (o->json)
-		print_json(c, log);
+		print_json(c, work, log);
 	else if (!o->quiet)
 		printf(
 		    "%llu observations, %llu DNS answers, %llu certificates are new; %llu records "
@@ -89,11 +104,13 @@ finish(const struct options *o, struct work *work, int status, const struct impo
 		    "%s); "
 		    "mxstore delete drops them again\n",
 		    (unsigned long long)c->opted_out, c->opted_out_first);
-	if (c->incomplete > 0)
+	if (work->missing_n > 0) {
+		hash_hex(&work->missing_first, first);
 		fprintf(stderr,
-		    "mxstore: %llu observations name certificates that were not given; "
-		    "import those\n",
-		    (unsigned long long)c->incomplete);
+		    "mxstore: %llu certificates that the observations name were not given (first: "
+		    "%s); import them too, in any order\n",
+		    (unsigned long long)work->missing_n, first);
+	}
 	return status == EXIT_DONE && c->bad > 0 ? EXIT_MISSING : status;
 }
 
@@ -159,8 +176,8 @@ struct files {
 static bool
 files_open(struct files *files, const struct options *o)
 {
-	*files = (struct files){.options = o, .hooks = {complain, tick}};
-	files->hooks.ctx = &files->work;
+	*files =
+	    (struct files){.options = o, .hooks = {complain, tick, &files->work, note_missing}};
 	if (o->operand_n == 0) {
 		files->status = options_usage_error(
 		    MXSTORE, "%s: which FILE? (- is standard input)", o->command);
@@ -178,6 +195,12 @@ files_open(struct files *files, const struct options *o)
 static int
 files_close(struct files *files)
 {
+	struct err err = {0};
+
+	/* Where the store cannot be read any more, that is said already. */
+	mxstore_missing_count(&files->work.missing, files->store, &files->work.missing_n,
+	    &files->work.missing_first, &err);
+	mxstore_missing_finish(&files->work.missing);
 	store_close(files->store);
 	return finish(files->options, &files->work, files->status, &files->counts, files->log);
 }
@@ -442,8 +465,8 @@ mxstore_import_pem(int argc, char **argv)
 	    {"offer", 0, OPTION_TEXT, &a.offer, "O", "what was offered: default"},
 	    {"vantage", 0, OPTION_TEXT, &a.vantage, "NAME", "from where: import"}, {0}};
 	struct options o = {.program = MXSTORE, .command = "import pem"};
-	struct work work;
-	struct import_hooks hooks = {complain, tick, &work};
+	struct work work = {0};
+	struct import_hooks hooks = {complain, tick, &work, NULL};
 	struct import_counts counts = {0};
 	char sni_sent[LIMIT_NAME + 1];
 	struct series series;

@@ -28,6 +28,9 @@ struct import_hooks {
 	/* Now and then; true: finish the batch and stop. */
 	bool (*tick)(void *ctx, const struct import_counts *counts);
 	void *ctx;
+	/* A certificate that an observation names and that neither the corpus nor what was read
+	 * till then holds; again and again. NULL: nobody asks. */
+	void (*missing)(void *ctx, const struct hash *name);
 };
 
 /* Adds to *counts. 0: all of the file was read; ERR_INPUT "interrupted …" after tick said so, with

@@ -116,6 +116,19 @@ importer_note_optout(const struct optout_names *optout, const struct series *ser
 	}
 }
 
+static int
+tell_missing(struct importer *im, const struct evidence *e, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < e->chain_n; i++) {
+		rc = store_batch_has_certificate(im->batch, &e->chain[i], err);
+		if (rc == 0)
+			im->hooks->missing(im->hooks->ctx, &e->chain[i]);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 int
 importer_observation(struct importer *im, const struct series *series,
     const struct observation *observation, struct err *err)
@@ -128,7 +141,9 @@ importer_observation(struct importer *im, const struct series *series,
 		return rc;
 	im->pending.incomplete += unknown > 0;
 	importer_note_optout(&im->optout, series, observation, im->counts);
-	return 0;
+	return unknown > 0 && im->hooks->missing != NULL
+		   ? tell_missing(im, &observation->evidence, err)
+		   : 0;
 }
 
 int

@@ -14,7 +14,7 @@
 
 #define LINE_MAX_OCTETS 65536
 
-/* What stands before a comment. */
+/* The name that stands before a comment, alone. */
 static bool
 read_name(const char *line, size_t len, char normal[LIMIT_NAME + 1])
 {
@@ -29,6 +29,10 @@ read_name(const char *line, size_t len, char normal[LIMIT_NAME + 1])
 		return false;
 	memcpy(text, line + from, to - from);
 	text[to - from] = '\0';
+	while (to < len && strchr(" \t\r", line[to]) != NULL)
+		to++;
+	if (to < len && line[to] != '#')
+		return false; /* two words are no name */
 	return text[0] != '\0' && host_normalise(text, normal, NULL) == 0;
 }
 
@@ -101,6 +105,12 @@ optout_add(const char *store_dir, const char *name, struct err *err)
 	return rc;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 int
 optout_names_read(struct optout_names *names, const char *store_dir, struct err *err)
 {
@@ -117,11 +127,16 @@ optout_names_read(struct optout_names *names, const char *store_dir, struct err 
 		goto out;
 	while (
 	    (rc = lines_next(&lines, LINE_MAX_OCTETS, &line, &len, err)) > 0 || rc == ERR_LIMIT) {
-		names->names = mem_grow(names->names, names->n + 1, sizeof(*names->names));
+		if (names->n == names->cap) {
+			names->cap = names->cap == 0 ? 64 : 2 * names->cap;
+			names->names = mem_grow(names->names, names->cap, sizeof(*names->names));
+		}
 		if (rc > 0 && read_name(line, len, names->names[names->n]))
 			names->n++;
 	}
 	lines_close(&lines);
+	if (names->n > 0)
+		qsort(names->names, names->n, sizeof(*names->names), compare_names);
 out:
 	buf_finish(&path);
 	return rc;
@@ -137,8 +152,13 @@ optout_names_finish(struct optout_names *names)
 bool
 optout_names_has(const struct optout_names *names, const char *host)
 {
-	for (size_t i = 0; host != NULL && i < names->n; i++)
-		if (host_is_under(host, names->names[i]))
+	while (host != NULL && names->n > 0) {
+		if (bsearch(host, names->names, names->n, sizeof(*names->names), compare_names) !=
+		    NULL)
 			return true;
+		host = strchr(host, '.');
+		if (host != NULL)
+			host++;
+	}
 	return false;
 }

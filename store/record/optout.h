@@ -17,14 +17,15 @@ int optout_add(const char *store_dir, const char *name, struct err *err);
 
 /* The names that stand there, for who brings observations in from elsewhere. */
 struct optout_names {
-	char (*names)[LIMIT_NAME + 1];
-	size_t n;
+	char (*names)[LIMIT_NAME + 1]; /* sorted */
+	size_t n, cap;
 };
 
 /* Zero-initialise; a corpus without the file has none. Lines that are no name are passed over. */
 int optout_names_read(struct optout_names *names, const char *store_dir, struct err *err);
 void optout_names_finish(struct optout_names *names);
-/* Whether one of the names is `host` (NULL: none) or above it. */
+/* Whether one of the names is `host` (NULL: none) or above it. Costs a search for each label of it.
+ */
 bool optout_names_has(const struct optout_names *names, const char *host);
 
 #endif

@@ -286,6 +286,57 @@ class Sonar(ImportTest):
                          ['192.0.2.9'])
 
 
+class Jsonl(ImportTest):
+    def observation(self, address, chain):
+        return json.dumps({'type': 'observation', 'time': '2026-03-19T06:00:00.000Z',
+                           'vantage': 'here', 'host': 'mx.import.test', 'address': address,
+                           'port': 25, 'sni': 'none', 'offer': 'default', 'outcome': 'success',
+                           'chain': chain}) + '\n'
+
+    def test_named_certificates(self):
+        """What is still missing at the end is said; the status is of what was taken."""
+        seen = self.write('seen', self.observation('192.0.2.1', self.names))
+        given = self.write('given', ''.join(
+            json.dumps({'type': 'certificate', 'sha256': n, 'der': b64(d)}) + '\n'
+            for n, d in zip(self.names, self.ders)))
+        done, store = self.run_import('jsonl', seen, '--json')
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(done.lines()[0]['certificates_missing'], len(self.names))
+        self.assertEqual(done.err, f'mxstore: {len(self.names)} certificates that the observations '
+                         f'name were not given (first: {min(self.names)}); import them too, in '
+                         'any order\n')
+        done, _ = self.run_import('jsonl', given, store=store)
+        self.assertEqual((done.status, done.err), (0, ''))
+        done, _ = self.run_import('jsonl', seen, given)  # in any order
+        self.assertEqual((done.status, done.err), (0, ''))
+        done, _ = self.run_import('jsonl', seen, store=store)
+        self.assertEqual((done.status, done.err), (0, ''))
+
+    def test_mapped_addresses_stay_what_they_are(self):
+        text = ''.join(self.observation(a, []) for a in (
+            '192.0.2.1', '::FFFF:192.0.2.1', '::ffff:c000:201', '2001:db8::1'))
+        wanted = ['192.0.2.1', '::ffff:192.0.2.1', '2001:db8::1']
+        stores = []
+        for kind in ('jsonl', 'zgrab2'):
+            lines = text if kind == 'jsonl' else ''.join(json.dumps(
+                {'ip': a, 'domain': 'mx.import.test', 'data': {'smtp': {
+                    'status': 'io-timeout', 'protocol': 'smtp', 'port': 25,
+                    'timestamp': '2026-03-19T07:00:00Z'}}}) + '\n' for a in wanted)
+            done, store = self.run_import(kind, '-', stdin=lines)
+            self.assertEqual(done.status, 0, done)
+            stores.append(store)
+            self.assertEqual([o['address'] for o in observations(store).records('observation')],
+                             wanted)
+        once = observations(stores[0]).out
+        done, copy = self.run_import('jsonl', '-', stdin=once)
+        self.assertEqual(observations(copy).out, once)
+        both = self.fresh('store')
+        done = programs.run('mxstore', 'merge', *stores, '--store', both)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual([o['address'] for o in observations(both).records('observation')],
+                         [a for a in wanted for _ in stores])
+
+
 class Compressed(ImportTest):
     @classmethod
     def setUpClass(cls):

@@ -11,7 +11,7 @@ class SoakWatchTest(unittest.TestCase):
         # What AddressSanitizer keeps from being used again is no growth of ours.
         os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=1'
         with Lab() as lab:
-            soak = Soak(lab, seconds=36, addresses=160, interval=4, every=7, timeout=2)
+            soak = Soak(lab, seconds=36, addresses=160, interval=4, every=7, timeout=2, threads=3)
             soak.growth *= 4  # half a minute, and redzones around all that is kept
             soak.run()
             soak.stop()

@@ -62,7 +62,7 @@ class NamesTest(unittest.TestCase):
     def test_names_move(self):
         world, atom = self.world, Atom()
         watch = Watch(self.lab, world, DOMAIN, '--mta-sts', '--sts-roots', world.ca.path('root.pem'),
-                      '--sts-port', world.policies.port)
+                      '--sts-port', world.policies.port, '--threads', 3)
         watch.wait(lambda: watch.seen(address=world.old) and watch.told('sts'), 20, 'the first pass')
         self.assertEqual({o['address'] for o in watch.seen()}, {world.old})
         feed, out = Follower(self.lab, world.store), self.lab.path('atom')

@@ -72,10 +72,12 @@ def targets(addresses, port):
 
 
 class Soak:
-    def __init__(self, lab, seconds=3600, addresses=2000, interval=30, every=300, timeout=5):
+    def __init__(self, lab, seconds=3600, addresses=2000, interval=30, every=300, timeout=5,
+                 threads=None):
         self.lab, self.failures, self.samples = lab, [], []
         self.seconds, self.addresses, self.interval, self.every = seconds, addresses, interval, every
         self.timeout, self.roll_outs, self.growth = timeout, 0, GROWTH
+        self.threads = threads  # None: the cores
         self.store = lab.path('store')
         self.port = lab.free_port(['127.0.0.1'])
         self.farm = lab.spawn('farm', [farm_path(), str(self.port), '2', '0', str(GROUPS)], drop=False)
@@ -94,7 +96,8 @@ class Soak:
     def watch_args(self, interval):
         return ('mxcollect', 'watch', '-f', self.lab.path('targets'), '--store', self.store,
                 '--allow-private', '--per-address-gap', 0, '--sni', 'hostname', '--timeout',
-                self.timeout, '--interval', interval, '--concurrency', 400)
+                self.timeout, '--interval', interval, '--concurrency', 400,
+                *(('--threads', self.threads) if self.threads else ()))
 
     def run(self):
         self.watch = self.spawn('watch', *self.watch_args(self.interval))

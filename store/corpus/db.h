@@ -1,6 +1,6 @@
 /*
- * db: LMDB behind one wall (the only user of lmdb.h): tables, transactions and cursors, and a
- * checksum at the end of every value.
+ * db: LMDB behind one wall (db_lmdb.h is the only user of lmdb.h): tables, transactions and
+ * cursors, and a checksum at the end of every value.
  *
  * Every value is followed on disk by 8 octets, little-endian: hash_checksum() of its key and
  * itself. Writing adds them, reading checks and strips them: ERR_DAMAGED names table and key.

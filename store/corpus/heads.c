@@ -4,11 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "store/base/buf.h"
 
-/* Behind the page's header (16): magic, version, address, size of the map, two trees of 48, the
- * last page. */
-#define NUMBER_AT (16 + 4 + 4 + 8 + 8 + 2 * 48 + 8)
+#define NUMBER_AT (off_t)(PAGE_HEADER + offsetof(struct page_head, number))
 #define TRIES 100
 
 static bool

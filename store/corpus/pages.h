@@ -7,9 +7,8 @@
  * it promise. So a page that holds something else than it did, an old state that has come back, or
  * a free page that is in use are found before a writer stumbles over them.
  *
- * Not for what the records say: checksums and store_check() see to that.
- *
- * Source: LMDB 0.9's mdb.c (MDB_page, MDB_node, MDB_db, MDB_meta), of a 64-bit machine.
+ * Not for what the records say: checksums and store_check() see to that. What a page holds is in
+ * page.h, a tree of them in page_walk.h; here are the free pages, the heads, and the whole.
  */
 #ifndef MX509_PAGES_H
 #define MX509_PAGES_H

@@ -141,14 +141,22 @@ report(struct probe *p)
 }
 
 static void
-release(struct probe *p)
+hang_up(struct probe *p)
 {
 	loop_watch_destroy(p->watch);
+	p->watch = NULL;
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+}
+
+static void
+release(struct probe *p)
+{
+	hang_up(p);
 	loop_timer_destroy(p->timer);
 	tls_destroy(p->tls);
 	smtp_finish(&p->smtp);
-	if (p->fd >= 0)
-		close(p->fd);
 	free(p);
 }
 
@@ -444,6 +452,7 @@ run(struct probe *p)
 			want = do_quit_wait(p);
 			break;
 		case OVER:
+			hang_up(p); /* who hears of it may call upon the address again */
 			report(p);
 			release(p);
 			return false;

@@ -5,12 +5,14 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "collector/dns/dns.h"
+#include "collector/limits.h"
 #include "resolver.h"
 
 #define ANCHOR \
@@ -279,6 +281,73 @@ test_anchor_that_is_none(void **state)
 	unlink(path);
 }
 
+/* Names "qN.example" that have been asked for; none is answered until `tells`. */
+static struct {
+	atomic_bool asked[LIMIT_DNS_QUERIES + 1], tells;
+	atomic_uint n;
+} crowd;
+
+static int
+count_questions(struct resolver_reply *reply, const char *name, uint16_t rrtype)
+{
+	unsigned number;
+
+	if (sscanf(name, "q%u.example", &number) != 1 || number > LIMIT_DNS_QUERIES)
+		return answer_plainly(reply, name, rrtype);
+	if (!atomic_exchange(&crowd.asked[number], true))
+		atomic_fetch_add(&crowd.n, 1);
+	return crowd.tells ? answer_plainly(reply, name, rrtype) : RESOLVER_MUTE;
+}
+
+struct patience {
+	struct world *w;
+	struct loop_timer *timer;
+	bool full;
+};
+
+/* All that may be under way are: a while later there is still none more. */
+static void
+look_at_the_crowd(void *ctx)
+{
+	struct patience *p = ctx;
+
+	if (crowd.n < LIMIT_DNS_QUERIES) {
+		loop_timer_set(p->timer, 20);
+	} else if (!p->full) {
+		p->full = true;
+		loop_timer_set(p->timer, 300);
+	} else {
+		assert_int_equal(crowd.n, LIMIT_DNS_QUERIES);
+		assert_int_equal(p->w->open, LIMIT_DNS_QUERIES + 1);
+		crowd.tells = true;
+	}
+}
+
+static void
+test_questions_under_way(void **state)
+{
+	struct patience p;
+	struct world w;
+	char name[32];
+
+	open_world(&w, count_questions, PATIENCE_MS);
+	ask(&w, "first.example", RDATA_A); /* and the keys before it */
+	run(&w);
+	for (unsigned i = 0; i <= LIMIT_DNS_QUERIES; i++) {
+		snprintf(name, sizeof(name), "q%u.example", i);
+		ask(&w, name, RDATA_A);
+	}
+	p = (struct patience){.w = &w};
+	p.timer = loop_timer_create(w.loop, look_at_the_crowd, &p);
+	loop_timer_set(p.timer, 20);
+	run(&w);
+	loop_timer_destroy(p.timer);
+	assert_true(p.full);
+	assert_int_equal(crowd.n, LIMIT_DNS_QUERIES + 1);
+	assert_int_equal(w.done, LIMIT_DNS_QUERIES + 2);
+	close_world(&w);
+}
+
 int
 main(void)
 {
@@ -289,6 +358,7 @@ main(void)
 	    cmocka_unit_test(test_dead_resolver),
 	    cmocka_unit_test(test_stop_ends_every_question),
 	    cmocka_unit_test(test_anchor_that_is_none),
+	    cmocka_unit_test(test_questions_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

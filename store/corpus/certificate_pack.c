@@ -101,6 +101,29 @@ forget(struct certificate_packer *p, size_t n)
 	memmove(p->ders.data, p->ders.data + octets, p->ders.len);
 }
 
+/* The corpus that they come from may be gone next: what is written is read again first. */
+static int
+read_again(struct certificate_packer *p, const struct db_bytes *value, size_t n, struct err *err)
+{
+	const struct certificate_part *part = parts_of(p);
+	const uint8_t *der = p->ders.data;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = certificate_decode(p->codec, *p->txn, value, (unsigned)i, &p->value, err);
+
+		if (rc < 0)
+			return rc;
+		if (rc == 0 || p->value.len != part[i].len ||
+		    memcmp(p->value.data, der, part[i].len) != 0)
+			return err_set(err, ERR_SYSTEM,
+			    "certificate %u does not come out of its record as it went in; "
+			    "see to the machine's memory",
+			    (unsigned)part[i].number);
+		der += part[i].len;
+	}
+	return 0;
+}
+
 /* The first of those that wait, in one record or with those behind it. */
 static int
 put_first(struct certificate_packer *p, struct err *err)
@@ -116,9 +139,11 @@ put_first(struct certificate_packer *p, struct err *err)
 		rc = certificate_encode(
 		    p->codec, *p->txn, &p->best, p->ders.data, parts_of(p)->len, err);
 	}
+	value = (struct db_bytes){p->best.data, p->best.len};
+	if (rc == 0)
+		rc = read_again(p, &value, n, err);
 	if (rc != 0)
 		return rc;
-	value = (struct db_bytes){p->best.data, p->best.len};
 	forget(p, n);
 	return p->put(p->ctx, number, &value, err);
 }

@@ -70,7 +70,7 @@ greet(struct visitor *v, const struct street_house *house)
 
 /* False: it is over. */
 static bool
-hear(struct visitor *v)
+hear(struct street *s, struct visitor *v)
 {
 	char octet;
 	ssize_t n;
@@ -81,7 +81,12 @@ hear(struct visitor *v)
 				v->line[v->line_len++] = octet;
 			continue;
 		}
-		answer(v, strncmp(v->line, "QUIT", 4) == 0 ? "221 bye\r\n" : "250 mx\r\n");
+		if (strncmp(v->line, "QUIT", 4) == 0) {
+			s->calls[v->call].bye_ms = clock_monotonic_ms();
+			answer(v, "221 bye\r\n");
+		} else {
+			answer(v, "250 mx\r\n");
+		}
 		v->line_len = 0;
 	}
 	return n < 0 && errno == EAGAIN;
@@ -144,7 +149,7 @@ live(void *arg)
 
 			if (is_due(s, v))
 				greet(v, &s->houses[v->house]);
-			if (v->fd >= 0 && fds[1 + s->houses_n + i].revents != 0 && !hear(v))
+			if (v->fd >= 0 && fds[1 + s->houses_n + i].revents != 0 && !hear(s, v))
 				see_off(s, v);
 		}
 		for (unsigned house = 0, i = 0; house < s->houses_n; house++) {

@@ -28,6 +28,7 @@ struct street_house {
 struct street_call {
 	unsigned house; /* its number */
 	int64_t begin_ms, end_ms;
+	int64_t bye_ms; /* before QUIT was answered: the caller hung up later than that */
 };
 
 struct street {

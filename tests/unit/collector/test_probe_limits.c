@@ -17,7 +17,7 @@
 #include "server.h"
 #include "store/base/clock.h"
 
-#define FAST_MS 400 /* the time-out of probes that are to run into it */
+#define FAST_MS 1200 /* the time-out of probes that are to run into it */
 
 /* What of the system is ours. */
 static struct {

@@ -82,8 +82,10 @@ def write(store, first, n, *options, env=None):
 class Witness:
     """What a writer told: how many batches are acknowledged, begun, failed."""
 
-    def __init__(self, process, before):
+    def __init__(self, process, before, said=''):
+        """said: what was read of it already."""
         out, self.err = process.communicate(timeout=300)
+        out = said + out
         self.status, self.failed, self.state = process.returncode, [], None
         self.acknowledged = self.begun = before
         for line in out.split('\n')[:-1]:  # the last one is cut off, or empty
@@ -210,12 +212,18 @@ class Crash:
                 raise Broken(f'the reason is not named: {line}')
 
     def kill_at_random(self, name, chance):
-        """kill -9 from outside, at a moment of chance."""
+        """kill -9 from outside, at a moment of chance: so long after a batch was begun."""
         store = self.prepare(name)
         process = write(store, self.before, self.batches)
-        time.sleep(chance.uniform(0, self.lasts))
+        after, said = f'begin {chance.randrange(self.before, self.before + self.batches)}\n', ''
+        while not said.endswith(after):
+            line = process.stdout.readline()
+            if not line:
+                break  # what it said then tells why
+            said += line
+        time.sleep(chance.uniform(0, self.lasts / self.batches))
         process.kill()
-        told = Witness(process, self.before)
+        told = Witness(process, self.before, said + process.stdout.read())
         self.golden.judge(store, told.acknowledged, told.begun)
         self.go_on(store, told)
         return told.status == KILLED

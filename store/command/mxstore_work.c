@@ -70,7 +70,11 @@ wait_for(const struct options *o, pid_t child)
 		return EXIT_MISSING;
 	}
 	store_find_dir(o->store, &dir, NULL);
-	buf_printf(&what, "its pages lead astray (%s)", strsignal(WTERMSIG(status)));
+	if (WTERMSIG(status) == SIGBUS)
+		buf_append_text(&what, "its file is shorter than its pages say, or the disk does "
+				       "not give one of them");
+	else
+		buf_printf(&what, "its pages lead astray (%s)", strsignal(WTERMSIG(status)));
 	store_say_damaged(buf_text(&dir), buf_text(&what), &err);
 	buf_finish(&dir);
 	buf_finish(&what);
@@ -91,7 +95,8 @@ mxstore_work_apart(const struct options *o, int (*work)(void *ctx), void *ctx)
 		return work(ctx);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGSEGV, SIG_DFL); /* the parent tells */
+	signal(SIGSEGV, SIG_DFL); /* the parent tells, and of which corpus */
+	signal(SIGBUS, SIG_DFL);
 	if (getppid() != parent)
 		_exit(EXIT_TROUBLE);
 	exit(options_finish(MXSTORE, work(ctx)));

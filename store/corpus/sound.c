@@ -1,5 +1,6 @@
 #include "sound.h"
 
+#include "heads.h"
 #include "store/base/buf.h"
 
 #define TRIES 100
@@ -53,4 +54,18 @@ sound_check(struct db *db, bool again, struct err *err)
 		db_set_sound(db);
 	buf_finish(&first);
 	return rc;
+}
+
+int
+sound_heads(struct db *db, struct err *err)
+{
+	struct db_figures figures;
+	uint64_t numbers[2];
+	int rc = db_figures(db, &figures, err);
+
+	if (rc != 0 || !heads_read(db_dir(db), figures.page_octets, numbers) ||
+	    heads_plausible(numbers))
+		return rc;
+	return db_say_damaged(
+	    db_dir(db), "one of its two head pages; what was committed last may be missing", err);
 }

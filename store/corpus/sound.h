@@ -22,4 +22,8 @@ int sound_pages(struct db *db, pages_finding *finding, void *ctx, struct err *er
  * the first finding and the way out. */
 int sound_check(struct db *db, bool again, struct err *err);
 
+/* Whether the head pages are what LMDB can have written (heads.h), else an older state may stand
+ * for the newest one: 0, or ERR_DAMAGED with the line and the way out. */
+int sound_heads(struct db *db, struct err *err);
+
 #endif

@@ -44,8 +44,12 @@ store_open(struct store **out, const char *dir, enum store_mode mode, struct err
 	int rc = 0;
 
 	*out = NULL;
+	/* What is not there is not repaired. */
 	if (pages_cut_short(dir))
-		return db_say_damaged(dir, "data.mdb was cut short", err);
+		return err_set(err, ERR_DAMAGED,
+		    "%s: damaged: data.mdb was cut short; keep a copy of it; what can be read is "
+		    "brought into a new corpus by `mxstore merge --store NEW %s`",
+		    dir, dir);
 	rc = db_open(&db, dir, mode != STORE_READ, err);
 	if (rc == 0 && mode == STORE_WRITE)
 		rc = sound_check(db, false, err);
@@ -69,6 +73,8 @@ store_sound(struct store *store, const struct series_filter *filter, struct err 
 	struct db_figures figures;
 	int rc = db_figures(store->db, &figures, err);
 
+	if (rc == 0)
+		rc = sound_heads(store->db, err);
 	if (rc != 0 || (narrow && figures.used_octets > LIMIT_SOUND))
 		return rc;
 	return sound_check(store->db, false, err);

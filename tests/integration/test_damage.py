@@ -131,10 +131,21 @@ class Reading(Damaged):
                 rest.add(self.look(store, whole)[0])
         self.assertIn(1, rest)
 
+    def test_head_page(self):
+        """The other one in its place: an older state, whole, that is not the newest one."""
+        for at, other in ((0, PAGE), (PAGE, 0)):
+            data = bytearray(self.data)
+            data[at:at + PAGE] = self.data[other:other + PAGE]
+            store = self.with_data(bytes(data))
+            self.assertOneLine(self.run_ok('export', 'jsonl', '--store', store, status=2), store,
+                               'head pages')
+            self.assertIn('head pages', self.run_ok('check', '--store', store, status=1).out)
+
     def test_cut_file(self):
         store = self.with_data(self.data[:len(self.data) // 2 // PAGE * PAGE])
         self.assertOneLine(self.run_ok('stat', '--store', store, status=2), store, 'cut short',
                            'mxstore merge')
+        self.assertNotIn('--repair', self.run_ok('check', '--store', store, status=2).err)
         done = self.run_ok('merge', store, '--store', self.fresh(), status=2)
         self.assertIn('nothing of it can be read', done.err)
 

@@ -120,8 +120,9 @@ int maintain_delete(struct store *store, const char *const *names, size_t n,
 /* ---- repair ------------------------------------------------------------------------------ */
 
 /* Rebuilds what can be derived: indexes by name, address, hash and date, certificates that a chain
- * names, the journal's counts. Evidence is never touched. Names each thing that it rebuilt by
- * `say`; returns how many, or <0; store_check() tells what is left. */
+ * names, the journal's counts, the head pages of the state that is the newest one now. Evidence is
+ * never touched. Names each thing that it rebuilt by `say`; returns how many, or <0; store_check()
+ * tells what is left. */
 int maintain_repair(struct store *store, const struct maintain_hooks *hooks, struct err *err);
 
 #endif

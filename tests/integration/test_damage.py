@@ -140,6 +140,10 @@ class Reading(Damaged):
             self.assertOneLine(self.run_ok('export', 'jsonl', '--store', store, status=2), store,
                                'head pages')
             self.assertIn('head pages', self.run_ok('check', '--store', store, status=1).out)
+            self.assertIn('mended: the head pages',
+                          self.run_ok('check', '--repair', '--store', store).out)
+            self.run_ok('check', '--store', store)
+            self.run_ok('export', 'jsonl', '--store', store)
 
     def test_cut_file(self):
         store = self.with_data(self.data[:len(self.data) // 2 // PAGE * PAGE])

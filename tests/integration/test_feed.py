@@ -58,11 +58,11 @@ class Follower:
         self.seen.append(event)
         return moment, event
 
-    def until_cursor(self):
+    def until_cursor(self, timeout=20):
         """The events up to the next cursor, and the moment of the first."""
         events, first = [], None
         while True:
-            moment, event = self.next()
+            moment, event = self.next(timeout)
             first = first or moment
             if event['type'] == 'cursor':
                 return first, events

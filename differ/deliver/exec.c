@@ -65,7 +65,7 @@ remember(struct exec *e, const char *id)
 		e->begun_cap = e->begun_cap > 0 ? 2 * e->begun_cap : 64;
 		e->begun = mem_grow(e->begun, e->begun_cap, sizeof(*e->begun));
 	}
-	snprintf(e->begun[e->begun_n++], ID_MAX, "%s", id);
+	snprintf(e->begun[e->begun_n++], ID_MAX, "%.*s", ID_MAX - 1, id);
 }
 
 /* The first line is the cursor that it counts from: it is of no use for another. */

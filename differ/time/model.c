@@ -261,6 +261,7 @@ model_window_member(struct arena *a, struct changes *changes, struct store_view 
 	value_add_member(&b, "before", changed ? time_value(a, m->before_ms) : value_null());
 	value_add_member(&b, "state", value_text_static(a, rollout_state_name(m->state)));
 	value_add_member(&b, "rolled_back", value_bool(a, m->undone));
+	value_add_member(&b, "left", value_bool(a, m->left));
 	value_add_member(&b, "fallback", rc > 0 ? fallback_value(a, &f) : value_null());
 	return value_object(&b);
 }

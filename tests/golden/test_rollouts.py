@@ -651,7 +651,8 @@ class RolloutTest(Case):
                 'interval_ms', 'verdict', 'unlisted'])
             for m in w['series']:
                 self.assertEqual(list(m), ['host', 'address', 'port', 'sni_name', 'vantage',
-                                           'after', 'before', 'state', 'rolled_back', 'fallback'])
+                                           'after', 'before', 'state', 'rolled_back', 'left',
+                                           'fallback'])
                 self.assertEqual(m['fallback'] is None, w['sni'] != 'none')
             self.assertEqual(w['rolled_back'], sum(m['rolled_back'] for m in w['series']))
             series = {str(Series(m['host'], m['address'], m['port'], w['sni'], m['sni_name'],

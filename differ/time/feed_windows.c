@@ -11,8 +11,9 @@
 struct pictures {
 	struct feed_windows *windows;
 	struct rollouts *before, *now;
-	struct rollout_list before_list, now_list;
-	struct buf chosen; /* bits by number: the series of these groups */
+	struct rollout_list before_list, now_list; /* those that differ */
+	struct rollout_list same_list;		   /* of now; before they were the same */
+	struct buf chosen;			   /* bits by number: the series of these groups */
 	struct journal_entry *arrivals;
 	size_t arrivals_n, arrivals_cap;
 	int64_t *times_ms; /* of one series */
@@ -238,8 +239,9 @@ tell_difference(struct pictures *p, struct err *err)
 	bool *over = mem_zero(p->before_list.n + 1, sizeof(*over));
 	int rc = 0;
 
-	sort_by_id(&p->now_list);
-	sort_by_id(&p->before_list);
+	for (size_t i = 0; rc >= 0 && i < p->same_list.n; i++)
+		rc = tell(p->windows, FEED_SAME, &p->same_list.items[i], NULL, err);
+	sort_by_id(&p->now_list); /* for `over` */
 	for (size_t i = 0; i < p->before_list.n; i++)
 		over[i] = find_id(&p->now_list, &p->before_list.items[i]) == NULL;
 	rollout_list_sort(&p->now_list);
@@ -250,6 +252,70 @@ tell_difference(struct pictures *p, struct err *err)
 			rc = tell(p->windows, FEED_RETRACTED, &p->before_list.items[i], NULL, err);
 	free(over);
 	return rc;
+}
+
+/* Takes from both lists the windows that are the same in both. */
+static void
+part_same(struct pictures *p)
+{
+	struct rollout_list *before = &p->before_list, *now = &p->now_list;
+	bool *same = mem_zero(before->n + 1, sizeof(*same));
+	size_t kept = 0;
+
+	sort_by_id(before);
+	for (size_t i = 0; i < now->n; i++) {
+		const struct rollout *known = find_id(before, &now->items[i]);
+
+		if (known == NULL || !rollout_same(known, &now->items[i])) {
+			now->items[kept++] = now->items[i];
+			continue;
+		}
+		same[known - before->items] = true;
+		rollout_list_add(&p->same_list, &now->items[i]);
+	}
+	now->n = kept;
+	kept = 0;
+	for (size_t i = 0; i < before->n; i++)
+		if (same[i])
+			rollout_finish(&before->items[i]);
+		else
+			before->items[kept++] = before->items[i];
+	before->n = kept;
+	free(same);
+}
+
+/* A verdict adds classes and raises the severity: what passes the filters without one passes. */
+static int
+judge_same(struct pictures *p, struct err *err)
+{
+	struct query *q = p->windows->query;
+	struct rollout_list *same = &p->same_list;
+	size_t passed = 0;
+
+	for (size_t i = 0; i < same->n; i++) {
+		struct rollout w = same->items[i];
+
+		if (!query_takes(q, w.classes, w.severity))
+			continue;
+		same->items[i] = same->items[passed];
+		same->items[passed++] = w;
+	}
+	return windows_judge(q, p->now, same, passed, err);
+}
+
+/* A window that nothing changed in is judged only where a filter asks for it, and once: a group
+ * has many, and the batch is about few. */
+static int
+judge(struct pictures *p, struct err *err)
+{
+	struct query *q = p->windows->query;
+	int rc;
+
+	part_same(p);
+	if ((rc = judge_same(p, err)) < 0 ||
+	    (rc = windows_judge(q, p->before, &p->before_list, 0, err)) < 0)
+		return rc;
+	return windows_judge(q, p->now, &p->now_list, 0, err);
 }
 
 static int
@@ -263,9 +329,14 @@ compare(struct pictures *p, char *const *names, size_t n, struct err *err)
 	if (rc >= 0)
 		rc = rollouts_find(p->now, windows_take, q, &p->now_list, err);
 	if (rc >= 0)
+		rc = judge(p, err);
+	if (rc >= 0)
 		rc = tell_difference(p, err);
+	rollouts_clear(p->before);
+	rollouts_clear(p->now);
 	rollout_list_finish(&p->before_list);
 	rollout_list_finish(&p->now_list);
+	rollout_list_finish(&p->same_list);
 	return rc;
 }
 

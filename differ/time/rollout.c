@@ -61,6 +61,13 @@ rollout_list_finish(struct rollout_list *list)
 	*list = (struct rollout_list){.items = NULL};
 }
 
+void
+rollout_list_add(struct rollout_list *list, const struct rollout *rollout)
+{
+	list->items = rollout_push(list->items, &list->n, &list->cap, sizeof(*list->items));
+	list->items[list->n - 1] = *rollout;
+}
+
 static int
 by_start(const void *a, const void *b)
 {
@@ -174,8 +181,8 @@ rollouts_create(struct changes *changes, enum rollout_group group, int64_t gap_m
 }
 
 /* What was gathered; the memory for it is kept. */
-static void
-clear(struct rollouts *r)
+void
+rollouts_clear(struct rollouts *r)
 {
 	for (size_t i = 0; i < r->groups_n; i++)
 		free(r->groups[i]);
@@ -191,7 +198,7 @@ rollouts_destroy(struct rollouts *r)
 {
 	if (r == NULL)
 		return;
-	clear(r);
+	rollouts_clear(r);
 	free(r->items);
 	free(r->series);
 	free(r->groups);
@@ -306,15 +313,16 @@ rollouts_find(struct rollouts *r, rollout_wanted *wanted, void *ctx, struct roll
 			rollout_finish(&window);
 			continue;
 		}
-		if (changes_judge_of(r->changes) != NULL &&
-		    ((rc = rollout_judge(r, &r->parts[i], &window, err)) < 0 ||
-			(wanted != NULL && !wanted(ctx, &window)))) {
-			rollout_finish(&window);
-			continue;
-		}
-		list->items = rollout_push(list->items, &list->n, &list->cap, sizeof(*list->items));
-		list->items[list->n - 1] = window;
+		window.part = i;
+		rollout_list_add(list, &window);
 	}
-	clear(r);
 	return rc < 0 ? rc : 0;
+}
+
+int
+rollouts_judge(struct rollouts *r, struct rollout *w, struct err *err)
+{
+	if (w->judged || changes_judge_of(r->changes) == NULL)
+		return 0;
+	return rollout_judge(r, &r->parts[w->part], w, err);
 }

@@ -68,6 +68,7 @@ struct rollout {
 	struct change first;		/* an example: the change that came first */
 	struct hash *common; /* change_difference_hash() of the fields that all share from-to */
 	size_t common_n;
+	size_t part; /* private */
 };
 
 void rollout_finish(struct rollout *rollout);
@@ -85,6 +86,7 @@ struct rollout_list {
 	size_t n, cap;
 };
 void rollout_list_finish(struct rollout_list *list);
+void rollout_list_add(struct rollout_list *list, const struct rollout *rollout); /* takes it over */
 void rollout_list_sort(struct rollout_list *list); /* by their start */
 
 struct rollouts;
@@ -95,12 +97,18 @@ void rollouts_destroy(struct rollouts *rollouts); /* accepts NULL */
 void rollouts_add(struct rollouts *rollouts, uint32_t number, const struct series *series,
     const struct change *list, size_t n);
 
-/* After all series of its groups: appends the windows for which `wanted` (NULL: all) holds. 0 or
- * <0. What was added is done with. Where changes can be judged (change.h), it is asked twice:
- * before all changes of the window are judged, which costs, and after. */
+/* After all series of its groups: appends the windows for which `wanted` (NULL: all) holds, not
+ * judged. 0 or <0. */
 typedef bool rollout_wanted(void *ctx, const struct rollout *rollout);
 int rollouts_find(struct rollouts *rollouts, rollout_wanted *wanted, void *ctx,
     struct rollout_list *list, struct err *err);
+
+/* Judges a window that was found, where changes can be judged (change.h): all its changes, which
+ * costs. 0 or <0. */
+int rollouts_judge(struct rollouts *rollouts, struct rollout *rollout, struct err *err);
+
+/* Done with what was added: windows that were found stay, but cannot be judged any more. */
+void rollouts_clear(struct rollouts *rollouts);
 
 /* The mean time between two conversions, where there are two or more; else -1. */
 int64_t rollout_interval_ms(const struct rollout *rollout);

@@ -32,11 +32,36 @@ windows_take(void *ctx, const struct rollout *w)
 	return in_span;
 }
 
+int
+windows_judge(struct query *q, struct rollouts *rollouts, struct rollout_list *list, size_t from,
+    struct err *err)
+{
+	size_t kept = from;
+	int rc = 0;
+
+	for (size_t i = from; i < list->n; i++) {
+		if (rc >= 0)
+			rc = rollouts_judge(rollouts, &list->items[i], err);
+		if (rc >= 0 && windows_take(q, &list->items[i]))
+			list->items[kept++] = list->items[i];
+		else
+			rollout_finish(&list->items[i]);
+	}
+	list->n = kept;
+	return rc < 0 ? rc : 0;
+}
+
 static int
 flush(struct finder *f, struct err *err)
 {
+	size_t from = f->list->n;
+	int rc = rollouts_find(f->rollouts, windows_take, f->query, f->list, err);
+
+	if (rc >= 0)
+		rc = windows_judge(f->query, f->rollouts, f->list, from, err);
+	rollouts_clear(f->rollouts);
 	f->gathered = 0;
-	return rollouts_find(f->rollouts, windows_take, f->query, f->list, err);
+	return rc;
 }
 
 void

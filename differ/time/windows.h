@@ -15,8 +15,13 @@ int windows_find(struct query *q, struct rollout_list *list, bool *missing, stru
 
 /* ---- for who finds them otherwise: the feed ---------------------------------------------- */
 
-/* ctx: the query. A window is taken where one of its conversions falls into the span. */
+/* ctx: the query. A window is taken where one of its conversions falls into the span. Of one that
+ * is not judged yet: it may be taken. */
 bool windows_take(void *ctx, const struct rollout *window);
+
+/* Judges those of list[from..) and drops what is not taken then. 0 or <0. */
+int windows_judge(struct query *q, struct rollouts *rollouts, struct rollout_list *list,
+    size_t from, struct err *err);
 
 /* Groups that cannot be told apart by names: all chosen series are to be read at once. */
 bool windows_need_all(const struct query *q);

@@ -5,8 +5,9 @@ Idle: the processor's time of a follower that waits, over SECONDS (60). Promptne
 second or so, each of a change; from the start of the import that makes the commit, which so counts
 as well, to the line of the change. A roll-out: 20 addresses of an operator convert, a commit each;
 what a batch costs the follower against how many addresses the operator has, whole and with
---type change.
+--type change; and where 60 addresses have a past of 250 roll-outs.
 """
+import datetime
 import os
 import statistics
 import sys
@@ -23,6 +24,7 @@ IDLE_LIMIT, PROMPT_LIMIT_S = 0.1, 1.0  # per cent of a processor; seconds
 COMMITS, BATCHES = 60, 20
 SIZES = (50, 500, 5000)
 PASSES = 10  # of all addresses, before
+OLD, PAST = 60, 250  # addresses, and roll-outs before
 
 
 def cpu_ms(follower):
@@ -58,18 +60,22 @@ def promptness(lab):
     return sorted(found)
 
 
-def batch_cost(lab, size, *args):
+def batch_cost(lab, size, *args, past=0):
     """Milliseconds of the processor."""
-    story = Story(lab, f'group-{size}-{len(args)}')
+    began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=past + 60)
+    story = Story(lab, f'group-{size}-{past}-{len(args)}', begin=began)
     story.places = {f'10.0.{i >> 8}.{i & 255}': f'mx{i // 4}.bigmail.test' for i in range(size)}
     story.shown = dict.fromkeys(story.places, 'leaf')
     for _ in range(PASSES):
         story.see()
+    for i in range(past):
+        story.see(dict.fromkeys(story.places, 'leaf' if i % 2 else 'sentinel'))
     follower = Follower(story.store, '--since', story.mxdiff('feed', *args).lines()[-1]['cursor'],
                         *args)
     follower.until_cursor()
     before = cpu_ms(follower)
     for address in list(story.places)[:BATCHES]:
+        story.now += datetime.timedelta(seconds=1)
         story.tell([story.observation(address, 'sentinel')])
         follower.until_cursor(120)
     cost = (cpu_ms(follower) - before) / BATCHES
@@ -89,6 +95,11 @@ def main():
         for size in SIZES:
             print(f'one of {size} addresses converts: {batch_cost(lab, size):.1f} ms of a processor, '
                   f'with --type change {batch_cost(lab, size, "--type", "change"):.1f} ms', flush=True)
+        for args in ([], ['--severity', 'warning'], ['--no-verdict']):
+            # What comes back at once is no balancer's here, but a roll-back.
+            cost = batch_cost(lab, OLD, '--settle', '1', *args, past=PAST)
+            print(f'one of {OLD} converts after {PAST} roll-outs{"".join(" " + a for a in args)}: '
+                  f'{cost:.1f} ms', flush=True)
 
 
 if __name__ == '__main__':

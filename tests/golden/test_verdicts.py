@@ -326,6 +326,39 @@ class VerdictTest(unittest.TestCase):
                       '(self-signed certificate)\n',
                       self.mxdiff(c, 'windows', '--nexthop', DOMAIN))
 
+    def test_feed_of_windows(self):
+        """It tells those that say something new, whatever a filter asks of the others."""
+        c = self.corpus()
+        good, other, alone = c.chain(self.good), c.chain(self.other), c.chain(self.alone)
+        hosts = [f'mx{n + 1}.example.org' for n in range(6)]
+        for n, host in enumerate(hosts):
+            for hours in range(40):
+                c.probe(hours, alone if n < 3 and hours > 4 * n else good, host=host)
+        filters = [[], ['--class', 'trust-loss'], ['--class', 'trust-gain'], ['--class', 'renewal'],
+                   ['--severity', 'critical'], ['--no-verdict', '--severity', 'warning']]
+        told = {}
+        for commit, (host, chain) in enumerate((
+                (hosts[3], other), (hosts[4], other), (hosts[5], other), (hosts[0], good))):
+            cursor = json.loads(self.mxdiff(c, 'feed').splitlines()[-1])['cursor']
+            before = [self.windows(c, f) for f in filters]
+            for hours in range(40, 62):
+                c.probe(400 * commit + hours, chain, host=host)
+            for i, f in enumerate(filters):
+                with self.subTest(commit=commit, filters=f):
+                    now = self.windows(c, f)
+                    feed = [json.loads(x) for x in self.mxdiff(
+                        c, 'feed', '--since', cursor, '--type', 'window', '--nexthop', DOMAIN, *f,
+                        roots='--no-verdict' not in f).splitlines()[:-1]]
+                    self.assertEqual([x['id'] for x in feed if x['type'] == 'window'],
+                                     [w['id'] for w in now if w not in before[i]])
+                    told[i] = told.get(i, 0) + len(feed)
+        self.assertTrue(all(told[i] > 0 for i in (0, 1, 4)), told)
+
+    def windows(self, corpus, filters):
+        return [json.loads(x) for x in self.mxdiff(
+            corpus, 'windows', '--json', '--nexthop', DOMAIN, *filters,
+            roots='--no-verdict' not in filters).splitlines()]
+
     def test_what_tells_nothing(self):
         c = self.corpus()
         chain = c.chain(self.good)

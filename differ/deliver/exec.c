@@ -17,6 +17,7 @@
 #include "store/base/clock.h"
 #include "store/base/mem.h"
 #include "store/base/options.h"
+#include "store/base/place.h"
 
 extern char **environ;
 
@@ -102,22 +103,23 @@ append_line(struct exec *e, const char *text, struct err *err)
 	return 0;
 }
 
-/* Opens it, with its cursor and what is remembered. */
+/* Opens it, with its cursor and what is remembered, which at no moment is not there. */
 static int
 open_begun(struct exec *e, struct err *err)
 {
-	char cursor[32];
+	struct buf text = {0};
 	int rc;
 
-	e->begun_fd =
-	    open(e->rules->begun, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-	if (e->begun_fd < 0)
-		return err_system(err, errno, "%s: cannot be written", e->rules->begun);
-	snprintf(cursor, sizeof(cursor), "%" PRIu64, e->cursor);
-	rc = append_line(e, cursor, err);
-	for (size_t i = 0; rc == 0 && i < e->begun_n; i++)
-		rc = append_line(e, e->begun[i], err);
-	return rc;
+	buf_printf(&text, "%" PRIu64 "\n", e->cursor);
+	for (size_t i = 0; i < e->begun_n; i++)
+		buf_printf(&text, "%s\n", e->begun[i]);
+	rc = place_replace(e->rules->begun, text.data, text.len, 0, err);
+	buf_finish(&text);
+	if (rc != 0)
+		return rc;
+	e->begun_fd = open(e->rules->begun, O_WRONLY | O_APPEND | O_CLOEXEC);
+	return e->begun_fd >= 0 ? 0
+				: err_system(err, errno, "%s: cannot be written", e->rules->begun);
 }
 
 static int

@@ -17,9 +17,8 @@ struct certificate_codec {
 	size_t n;
 	int64_t newest; /* the number to encode with; -1: none; NEWEST_UNKNOWN */
 	struct buf scratch;
-	struct buf unpacked; /* the DERs of the pack whose value has that checksum and length */
-	uint64_t unpacked_sum;
-	size_t unpacked_len; /* 0: none */
+	struct buf packed;   /* the value of the pack that was read last; empty: none */
+	struct buf unpacked; /* and its DERs */
 };
 
 #define NEWEST_UNKNOWN (-2)
@@ -42,7 +41,7 @@ certificate_codec_forget(struct certificate_codec *codec)
 	codec->dictionaries = NULL;
 	codec->n = 0;
 	codec->newest = NEWEST_UNKNOWN;
-	codec->unpacked_len = 0;
+	buf_clear(&codec->packed);
 }
 
 void
@@ -52,6 +51,7 @@ certificate_codec_destroy(struct certificate_codec *codec)
 		return;
 	certificate_codec_forget(codec);
 	buf_finish(&codec->scratch);
+	buf_finish(&codec->packed);
 	buf_finish(&codec->unpacked);
 	free(codec);
 }
@@ -315,13 +315,14 @@ static int
 unpack(struct certificate_codec *codec, struct db_txn *txn, const struct db_bytes *value,
     const struct pack *pack, struct err *err)
 {
-	uint64_t sum = hash_quick(value->p, value->len);
 	struct zstd_dictionary *dictionary = NULL;
 	int rc;
 
-	if (codec->unpacked_len == value->len && codec->unpacked_sum == sum)
+	/* Octet by octet: who makes a file can make two packs of one checksum. */
+	if (codec->packed.len == value->len &&
+	    memcmp(codec->packed.data, value->p, value->len) == 0)
 		return 0;
-	codec->unpacked_len = 0;
+	buf_clear(&codec->packed);
 	if (pack->dictionary > 0 &&
 	    (rc = load(codec, txn, (uint32_t)(pack->dictionary - 1), &dictionary, err)) < 0)
 		return rc;
@@ -329,8 +330,7 @@ unpack(struct certificate_codec *codec, struct db_txn *txn, const struct db_byte
 	if (!zstd_frame_decompress(&codec->unpacked, pack->octets, pack->frame.p,
 		reader_left(&pack->frame), dictionary))
 		return cannot_be_read(err);
-	codec->unpacked_len = value->len;
-	codec->unpacked_sum = sum;
+	buf_append(&codec->packed, value->p, value->len);
 	return 0;
 }
 

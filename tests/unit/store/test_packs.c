@@ -420,6 +420,36 @@ test_hostile(void **state)
 	buf_finish(&der);
 }
 
+/* Two packs of 64 octets of one XXH3-64: octets 16 to 23 are those that XXH3 compares them with, so
+ * that it multiplies what follows by 0. The second claims more than the frame holds. */
+static void
+test_same_sum(void **state)
+{
+	static const uint8_t value[] = {3, 0, 10, 0, 0, 1, 0x80, 1, 1, 0, 1, 0, 1, 0, 1, 0, 0xcb,
+	    0x79, 0xe6, 0x4e, 0xcc, 0xc0, 0xe5, 0x78, 0x80, 0x80, 0x01, 1, 0, 1, 0x80, 1,
+	    /* 26,703 times an octet, and 23 as they are */
+	    0, 0x29, 0x7a, 0x42, 0x03, 'x', 0xb9, 0, 0};
+	uint8_t first[64] = {0}, second[64] = {0};
+	const struct db_bytes one = {first, 64}, other = {second, 64};
+	struct store *store = fixture_open(fixture_path(*state, "s"), STORE_WRITE);
+	struct store_view *view;
+	struct buf der = {0};
+	struct err err = {0};
+
+	memcpy(first, value, sizeof(value));
+	memcpy(second, value, sizeof(value));
+	second[26] = 0x20; /* 512 KiB instead of 16 */
+	assert_true(hash_quick(first, 64) == hash_quick(second, 64));
+	assert_ok(store_view_open(store, &view, &err), err);
+	assert_int_equal(certificate_decode(store->codec, view->txn, &one, 9, &der, &err), 1);
+	assert_int_equal(der.len, 128);
+	assert_int_equal(
+	    certificate_decode(store->codec, view->txn, &other, 9, &der, NULL), ERR_DAMAGED);
+	store_view_close(view);
+	store_close(store);
+	buf_finish(&der);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int
@@ -432,6 +462,7 @@ main(void)
 	    TEST(test_mending),
 	    TEST(test_example),
 	    TEST(test_hostile),
+	    TEST(test_same_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,11 +6,17 @@
  *	0	the DER
  *	1	its length as a varint, a bare frame of zstd (zstd_frame.h)
  *	2	the dictionary's number as a varint, its length as a varint, a bare frame
- *	3	a pack of several: the dictionary's number and 1 as a varint (0: none); their count,
- *a varint; of each the difference of its number to that of the one before (of the first: to the
- *key's, so 0) and its length, varints; a bare frame of their DER, one behind the other 255
- *SHA-256: known by name only; a chain named it, nobody has brought it yet and of a dictionary: how
- *many certificates the corpus had when it was trained, u32le; then the dictionary as zstd makes it.
+ *
+ *	3	a pack of several: the dictionary's number and 1 as a varint (0: none); their count
+ *		as a varint, at most LIMIT_PACK; of each the difference of its number to that of
+ *		the one before (of the first: 0, its number is the key's) and its length, varints,
+ *		of all together at most LIMIT_PACK_OCTETS; a bare frame of their DER, one behind
+ *		the other
+ *
+ *	255	SHA-256: known by name only; a chain named it, nobody has brought it yet
+ *
+ * And of a dictionary: how many certificates the corpus had when it was trained, u32le; then the
+ * dictionary as zstd makes it.
  *
  * A record holds numbers from its key's on, all below the next record's. Packs are made where a
  * corpus is rewritten (certificate_pack.h); a corpus that has some is of format 3.

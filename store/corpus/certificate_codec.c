@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certificate_dictionary.h"
 #include "store/base/limits.h"
 #include "store/base/mem.h"
 #include "store/base/zstd_frame.h"
@@ -13,34 +14,22 @@
 #define PACKED_SHARE 32			/* DER for each octet of a dictionary for packs */
 
 struct certificate_codec {
-	struct zstd_dictionary **dictionaries; /* by number; NULL: not read yet */
-	size_t n;
-	int64_t newest; /* the number to encode with; -1: none; NEWEST_UNKNOWN */
+	struct certificate_dictionaries dictionaries;
 	struct buf scratch;
 	struct buf packed;   /* the value of the pack that was read last; empty: none */
 	struct buf unpacked; /* and its DERs */
 };
 
-#define NEWEST_UNKNOWN (-2)
-
 struct certificate_codec *
 certificate_codec_create(void)
 {
-	struct certificate_codec *codec = mem_zero(1, sizeof(*codec));
-
-	codec->newest = NEWEST_UNKNOWN;
-	return codec;
+	return mem_zero(1, sizeof(struct certificate_codec));
 }
 
 void
 certificate_codec_forget(struct certificate_codec *codec)
 {
-	for (size_t i = 0; i < codec->n; i++)
-		zstd_dictionary_destroy(codec->dictionaries[i]);
-	free(codec->dictionaries);
-	codec->dictionaries = NULL;
-	codec->n = 0;
-	codec->newest = NEWEST_UNKNOWN;
+	certificate_dictionaries_forget(&codec->dictionaries);
 	buf_clear(&codec->packed);
 }
 
@@ -54,96 +43,6 @@ certificate_codec_destroy(struct certificate_codec *codec)
 	buf_finish(&codec->packed);
 	buf_finish(&codec->unpacked);
 	free(codec);
-}
-
-/* ---- dictionaries --------------------------------------------------------------------------- */
-
-/* The newest one's number, -1 if there is none, and the certificates it was trained among. */
-static int
-newest(struct db_txn *txn, int64_t *number, uint32_t *among, struct err *err)
-{
-	struct db_cursor *cursor = db_cursor_open(txn, DB_DICTIONARY, err);
-	struct db_bytes key, value;
-	struct reader r;
-	int rc;
-
-	*number = -1;
-	*among = 0;
-	if (cursor == NULL)
-		return ERR_SYSTEM;
-	if ((rc = db_cursor_move(cursor, DB_LAST, &key, &value, err)) > 0) {
-		r = reader_of(key.p, key.len);
-		*number = reader_u32be(&r);
-		r = reader_of(value.p, value.len);
-		*among = reader_u32le(&r);
-	}
-	db_cursor_close(cursor);
-	return rc < 0 ? rc : 0;
-}
-
-/* NULL if it cannot be read. */
-static struct zstd_dictionary *
-open_dictionary(const struct db_bytes *value)
-{
-	if (value->len <= 4 || value->len > LIMIT_DICTIONARY_READ)
-		return NULL;
-	return zstd_dictionary_create(value->p + 4, value->len - 4);
-}
-
-bool
-certificate_dictionary_valid(const struct db_bytes *value)
-{
-	struct zstd_dictionary *d = open_dictionary(value);
-	bool valid = d != NULL;
-
-	zstd_dictionary_destroy(d);
-	return valid;
-}
-
-static int
-load(struct certificate_codec *codec, struct db_txn *txn, uint32_t number,
-    struct zstd_dictionary **out, struct err *err)
-{
-	struct zstd_dictionary *d = NULL;
-	struct db_bytes value;
-	struct key key;
-	int rc;
-
-	if (number < codec->n && codec->dictionaries[number] != NULL) {
-		*out = codec->dictionaries[number];
-		return 0;
-	}
-	key_number(&key, number);
-	if ((rc = db_get(txn, DB_DICTIONARY, &key, &value, err)) < 0)
-		return rc;
-	if (rc > 0)
-		d = open_dictionary(&value);
-	if (d == NULL)
-		return err_set(err, ERR_DAMAGED, "damaged: sub-database dictionary: number %u",
-		    (unsigned)number);
-	/* A number that is there is below the count of the table: no stranger chooses it. */
-	if (number >= codec->n) {
-		codec->dictionaries =
-		    mem_grow(codec->dictionaries, number + 1, sizeof(*codec->dictionaries));
-		while (codec->n <= number)
-			codec->dictionaries[codec->n++] = NULL;
-	}
-	*out = codec->dictionaries[number] = d;
-	return 0;
-}
-
-/* The one to encode with, NULL if there is none. */
-static int
-load_newest(struct certificate_codec *codec, struct db_txn *txn, struct zstd_dictionary **out,
-    struct err *err)
-{
-	uint32_t among;
-	int rc;
-
-	*out = NULL;
-	if (codec->newest == NEWEST_UNKNOWN && (rc = newest(txn, &codec->newest, &among, err)) < 0)
-		return rc;
-	return codec->newest < 0 ? 0 : load(codec, txn, (uint32_t)codec->newest, out, err);
 }
 
 /* ---- one certificate ------------------------------------------------------------------------ */
@@ -161,13 +60,15 @@ certificate_encode(struct certificate_codec *codec, struct db_txn *txn, struct b
 {
 	struct zstd_dictionary *dictionary;
 	size_t start = value->len;
-	int rc = load_newest(codec, txn, &dictionary, err);
+	uint32_t number;
+	int rc =
+	    certificate_dictionary_newest(&codec->dictionaries, txn, &dictionary, &number, err);
 
 	if (rc < 0)
 		return rc;
 	if (dictionary != NULL) {
 		buf_append_byte(value, CERTIFICATE_ZSTD_DICTIONARY);
-		buf_append_varint(value, (uint64_t)codec->newest);
+		buf_append_varint(value, number);
 	} else {
 		buf_append_byte(value, CERTIFICATE_ZSTD);
 	}
@@ -229,12 +130,14 @@ certificate_encode_pack(struct certificate_codec *codec, struct db_txn *txn, str
 {
 	struct zstd_dictionary *dictionary;
 	size_t octets = 0;
-	int rc = load_newest(codec, txn, &dictionary, err);
+	uint32_t number;
+	int rc =
+	    certificate_dictionary_newest(&codec->dictionaries, txn, &dictionary, &number, err);
 
 	if (rc < 0)
 		return rc;
 	buf_append_byte(value, CERTIFICATE_PACK);
-	buf_append_varint(value, dictionary != NULL ? (uint64_t)codec->newest + 1 : 0);
+	buf_append_varint(value, dictionary != NULL ? (uint64_t)number + 1 : 0);
 	buf_append_varint(value, n);
 	for (size_t i = 0; i < n; i++) {
 		buf_append_varint(value, i > 0 ? parts[i].number - parts[i - 1].number : 0);
@@ -323,8 +226,8 @@ unpack(struct certificate_codec *codec, struct db_txn *txn, const struct db_byte
 	    memcmp(codec->packed.data, value->p, value->len) == 0)
 		return 0;
 	buf_clear(&codec->packed);
-	if (pack->dictionary > 0 &&
-	    (rc = load(codec, txn, (uint32_t)(pack->dictionary - 1), &dictionary, err)) < 0)
+	if (pack->dictionary > 0 && (rc = certificate_dictionary_load(&codec->dictionaries, txn,
+					 (uint32_t)(pack->dictionary - 1), &dictionary, err)) < 0)
 		return rc;
 	buf_clear(&codec->unpacked);
 	if (!zstd_frame_decompress(&codec->unpacked, pack->octets, pack->frame.p,
@@ -422,7 +325,8 @@ certificate_decode(struct certificate_codec *codec, struct db_txn *txn,
 		number = reader_varint(&r);
 		if (r.failed || number > UINT32_MAX)
 			return cannot_be_read(err);
-		if ((rc = load(codec, txn, (uint32_t)number, &dictionary, err)) < 0)
+		if ((rc = certificate_dictionary_load(
+			 &codec->dictionaries, txn, (uint32_t)number, &dictionary, err)) < 0)
 			return rc;
 		break;
 	case CERTIFICATE_ZSTD:
@@ -528,18 +432,7 @@ int
 certificate_put_dictionary(struct certificate_codec *codec, struct db_txn *txn, const void *value,
     size_t len, struct err *err)
 {
-	int64_t number;
-	uint32_t among;
-	struct key key;
-	int rc = newest(txn, &number, &among, err);
-
-	if (rc < 0)
-		return rc;
-	key_number(&key, (uint32_t)(number + 1));
-	rc = db_put(txn, DB_DICTIONARY, &key, value, len, DB_PUT_LAST, err);
-	if (rc == 0)
-		codec->newest = number + 1;
-	return rc;
+	return certificate_dictionary_put(&codec->dictionaries, txn, value, len, err);
 }
 
 int
@@ -547,14 +440,14 @@ certificate_train_when_due(struct certificate_codec *codec, struct db_txn *txn, 
 {
 	uint64_t records, octets, due = CERTIFICATE_TRAIN_AT;
 	struct buf value = {0};
-	int64_t number;
 	uint32_t among;
 	int rc;
 
 	if ((rc = db_table_size(txn, DB_CERT_ID, &records, &octets, err)) < 0 ||
-	    records < CERTIFICATE_TRAIN_AT || (rc = newest(txn, &number, &among, err)) < 0)
+	    records < CERTIFICATE_TRAIN_AT ||
+	    (rc = certificate_dictionary_among(txn, &among, err)) < 0)
 		return rc;
-	if (number >= 0)
+	if (rc > 0)
 		due = (uint64_t)among * 10;
 	if (records < due)
 		return 0;

@@ -1,6 +1,6 @@
 /*
- * certificate_codec: how certificates stand in sub-database `cert`, and the dictionaries that their
- * compression needs, which stand in sub-database `dictionary` under their numbers, for ever.
+ * certificate_codec: how certificates stand in sub-database `cert`, compressed with dictionaries
+ * (certificate_dictionary.h).
  *
  * A value: codec u8, then
  *	0	the DER
@@ -14,9 +14,6 @@
  *		the other
  *
  *	255	SHA-256: known by name only; a chain named it, nobody has brought it yet
- *
- * And of a dictionary: how many certificates the corpus had when it was trained, u32le; then the
- * dictionary as zstd makes it.
  *
  * A record holds numbers from its key's on, all below the next record's. Packs are made where a
  * corpus is rewritten (certificate_pack.h); a corpus that has some is of format 3.
@@ -90,8 +87,6 @@ bool certificate_is_name(const struct db_bytes *value); /* known by name only */
 /* Of a transaction that writes: the others of its pack get records of their own. */
 int certificate_remove(
     struct certificate_codec *codec, struct db_txn *txn, uint32_t number, struct err *err);
-
-bool certificate_dictionary_valid(const struct db_bytes *value); /* of sub-database dictionary */
 
 /* Trains a dictionary on what the transaction's certificates are, evenly chosen: 1: appended to
  * *value as the sub-database holds it; 0: they are too few, or too much alike. For packs it is

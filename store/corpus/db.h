@@ -110,8 +110,8 @@ int db_delete(struct db_txn *txn, enum db_table table, const struct key *key, st
 bool db_unseal(const struct key *key, const uint8_t *sealed, size_t len, struct db_bytes *value);
 /* Whether it is the one that tells the format, of which the version is a u32le; and whether this
  * program knows that version. */
-#define DB_FORMAT_NEW 2	  /* of a new corpus */
-#define DB_FORMAT_PACKS 3 /* of one with certificates in packs */
+#define DB_FORMAT_NEW 2 /* of a new corpus */
+#define DB_FORMAT_3 3	/* of one with certificates in packs, or with copies of dictionaries */
 bool db_is_format(const struct key *key);
 bool db_knows_format(uint32_t version);
 /* Of a transaction that writes: the corpus is of at least that version. */

@@ -44,7 +44,7 @@ set_format_key(struct key *key)
 bool
 db_knows_format(uint32_t version)
 {
-	return version >= DB_FORMAT_NEW && version <= DB_FORMAT_PACKS;
+	return version >= DB_FORMAT_NEW && version <= DB_FORMAT_3;
 }
 
 static int
@@ -76,7 +76,7 @@ check_format(struct db_txn *txn, struct err *err)
 		return err_set(err, ERR_FORMAT,
 		    "%s: a corpus of format %u; this version of mx509 knows formats %d to %d: use "
 		    "a newer one",
-		    dir, (unsigned)version, DB_FORMAT_NEW, DB_FORMAT_PACKS);
+		    dir, (unsigned)version, DB_FORMAT_NEW, DB_FORMAT_3);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certificate_dictionary.h"
 #include "heads.h"
 #include "journal.h"
 #include "numbers.h"
@@ -321,13 +322,33 @@ check_certificate(
 }
 
 static void
+check_copy(struct check *c, uint32_t number, const struct db_bytes *value)
+{
+	struct db_bytes first;
+	struct key key;
+	int rc;
+
+	key_number(&key, number);
+	rc = db_get(c->view->txn, DB_DICTIONARY, &key, &first, NULL);
+	if (rc == 0)
+		report(c, "dictionary %u is missing; its copy is there", (unsigned)number);
+	else if (rc > 0 && (first.len != value->len || memcmp(first.p, value->p, first.len) != 0))
+		report(c, "the copy of dictionary %u is another one", (unsigned)number);
+}
+
+static void
 check_dictionary(
     struct check *c, uint64_t at, const struct db_bytes *key, const struct db_bytes *value)
 {
-	uint32_t number = number_of(c, DB_DICTIONARY, at, key);
+	struct reader r = reader_of(key->p, key->len);
+	uint32_t number = reader_u32be(&r);
 
-	if (!certificate_dictionary_valid(value))
+	if ((number & CERTIFICATE_COPY) != 0)
+		check_copy(c, number & ~CERTIFICATE_COPY, value);
+	else if (!certificate_dictionary_valid(value))
 		report(c, "dictionary %u cannot be read", (unsigned)number);
+	else
+		number_of(c, DB_DICTIONARY, at, key);
 }
 
 /* ---- sightings ------------------------------------------------------------------------------ */

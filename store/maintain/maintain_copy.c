@@ -129,7 +129,7 @@ put_certificates(void *ctx, uint32_t number, const struct db_bytes *value, struc
 	bytes = (struct db_bytes){key.bytes, key.len};
 	rc = put(c, DB_CERT, &bytes, value, err);
 	if (rc == 0 && value->p[0] == CERTIFICATE_PACK)
-		rc = db_raise_format(c->txn, DB_FORMAT_PACKS, err);
+		rc = db_raise_format(c->txn, DB_FORMAT_3, err);
 	return rc;
 }
 

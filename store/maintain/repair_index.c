@@ -2,6 +2,7 @@
 
 #include "repair.h"
 #include "store/base/clock.h"
+#include "store/corpus/certificate_dictionary.h"
 #include "store/corpus/numbers.h"
 #include "store/record/day.h"
 
@@ -201,6 +202,28 @@ stray_certificate_id(struct repair *r, const struct key *key, const struct db_by
 	stray_hash(r, DB_CERT_ID, DB_CERT, key, value);
 }
 
+/* ---- dictionaries --------------------------------------------------------------------------- */
+
+/* The one that is damaged or missing, from the other; what an older version wrote has no copy. */
+static void
+mend_dictionary(struct repair *r, const struct key *key, const struct db_bytes *value)
+{
+	uint32_t number = repair_number_in(key);
+	bool copy = (number & CERTIFICATE_COPY) != 0;
+	struct key other;
+
+	key_number(&other, number ^ CERTIFICATE_COPY);
+	if (value == NULL || repair_is_whole(r, DB_DICTIONARY, &other) ||
+	    (!copy && !repair_exists(r, DB_DICTIONARY, &other)))
+		return;
+	repair_change(r, DB_DICTIONARY, &other, value->p, value->len);
+	if (copy)
+		repair_say(
+		    r, "dictionary %u, from its copy", (unsigned)(number ^ CERTIFICATE_COPY));
+	else
+		repair_say(r, "the copy of dictionary %u", (unsigned)number);
+}
+
 /* ---- certificates that a chain names -------------------------------------------------------- */
 
 static void
@@ -315,6 +338,7 @@ repair_indexes(struct repair *r, struct err *err)
 		enum db_table table;
 		repair_record *each;
 	} steps[] = {
+	    {DB_DICTIONARY, mend_dictionary},
 	    {DB_SERIES_KEY, series_from_name},
 	    {DB_SERIES_KEY, stray_name},
 	    {DB_BY_ADDRESS, stray_address},

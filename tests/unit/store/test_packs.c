@@ -212,7 +212,7 @@ test_reading(void **state)
 	before = st.st_size;
 	for (int times = 0; times < 2; times++) {
 		store = compacted(store);
-		assert_int_equal(format(store), DB_FORMAT_PACKS);
+		assert_int_equal(format(store), DB_FORMAT_3);
 		assert_int_equal(stat(fixture_path(*state, "s/data.mdb"), &st), 0);
 		assert_true(st.st_size < before);
 		assert_holds(store, N);
@@ -339,6 +339,60 @@ test_mending(void **state)
 	store_close(store);
 }
 
+/* Where dictionaries of zstd begin in a file (their magic number, RFC 8878 section 5): up to n. */
+static size_t
+find_dictionaries(const struct buf *file, size_t *at, size_t n)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i + 4 <= file->len && found < n; i++)
+		if (memcmp(file->data + i, "\x37\xa4\x30\xec", 4) == 0)
+			at[found++] = i;
+	return found;
+}
+
+/* Whichever of the two is damaged, nothing is lost, and a repair mends it; but not both. */
+static void
+test_two_dictionaries(void **state)
+{
+	const char *path = fixture_path(*state, "s/data.mdb");
+	struct store *store = compacted(fill(fixture_path(*state, "s")));
+	struct store_view *view;
+	struct buf whole = {0}, der = {0};
+	struct err err = {0};
+	struct hash name;
+	size_t at[3];
+
+	store_close(store);
+	fixture_read(&whole, path);
+	assert_int_equal(find_dictionaries(&whole, at, 3), 2);
+	for (int which = 0; which < 2; which++) {
+		whole.data[at[which] + 500] ^= 1;
+		fixture_write(path, whole.data, whole.len);
+		whole.data[at[which] + 500] ^= 1;
+		store = fixture_open(fixture_path(*state, "s"), STORE_WRITE);
+		assert_int_equal(findings(store, false), 1);
+		assert_holds(store, N);
+		assert_int_equal(bring(store, N), 1);
+		assert_int_equal(maintain_repair(store, &hooks, &err), 1);
+		assert_int_equal(findings(store, true), 0);
+		assert_holds(store, N + 1);
+		store_close(store);
+	}
+	whole.data[at[0] + 500] ^= 1;
+	whole.data[at[1] + 500] ^= 1;
+	fixture_write(path, whole.data, whole.len);
+	store = fixture_open(fixture_path(*state, "s"), STORE_WRITE);
+	assert_ok(store_view_open(store, &view, &err), err);
+	name = name_of(1);
+	assert_int_equal(store_certificate(view, &name, &der, NULL), ERR_DAMAGED);
+	store_view_close(view);
+	assert_true(findings(store, false) > 2);
+	store_close(store);
+	buf_finish(&whole);
+	buf_finish(&der);
+}
+
 /* ---- values --------------------------------------------------------------------------------- */
 
 /* The worked example of mx509-store(5). */
@@ -460,6 +514,7 @@ main(void)
 	    TEST(test_growing),
 	    TEST(test_losing),
 	    TEST(test_mending),
+	    TEST(test_two_dictionaries),
 	    TEST(test_example),
 	    TEST(test_hostile),
 	    TEST(test_same_sum),

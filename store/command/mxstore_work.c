@@ -52,33 +52,54 @@ mxstore_work_status(struct mxstore_work *w, int rc, const struct err *err)
 	return rc == ERR_INPUT && options_interrupted() ? EXIT_MISSING : EXIT_TROUBLE;
 }
 
+static bool
+is_fault(int number)
+{
+	return number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGFPE ||
+	       number == SIGILL;
+}
+
 static int
-wait_for(const struct options *o, pid_t child)
+tell_end(const struct options *o, int number)
 {
 	struct err err = {0};
 	struct buf dir = {0}, what = {0};
-	int status;
 
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		if (options_interrupted())
-			kill(child, SIGTERM);
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
 	if (options_interrupted()) {
 		err_set(&err, ERR_INPUT, "interrupted: the work is not complete");
 		options_trouble(MXSTORE, &err);
 		return EXIT_MISSING;
 	}
+	if (number == SIGPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE); /* as if this process had written to it */
+	}
+	if (!is_fault(number)) {
+		err_set(&err, ERR_SYSTEM, "the work is not complete: it was ended by a signal (%s)",
+		    strsignal(number));
+		return options_trouble(MXSTORE, &err);
+	}
 	store_find_dir(o->store, &dir, NULL);
-	if (WTERMSIG(status) == SIGBUS)
+	if (number == SIGBUS)
 		buf_append_text(&what, "its file is shorter than its pages say, or the disk does "
 				       "not give one of them");
 	else
-		buf_printf(&what, "its pages lead astray (%s)", strsignal(WTERMSIG(status)));
+		buf_printf(&what, "its pages lead astray (%s)", strsignal(number));
 	store_say_damaged(buf_text(&dir), buf_text(&what), &err);
 	buf_finish(&dir);
 	buf_finish(&what);
 	return options_trouble(MXSTORE, &err);
+}
+
+static int
+wait_for(const struct options *o, pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		if (options_interrupted())
+			kill(child, SIGTERM);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : tell_end(o, WTERMSIG(status));
 }
 
 /* A group of its own: what a terminal sends reaches this process alone, which hands it on once. */

@@ -220,17 +220,17 @@ class Torture:
 
     def power(self, seconds, n=4):
         """Cuts after every call of a writer; again with other chances while there is time."""
-        end, counts = time.monotonic() + seconds, []
+        end, counts, wanted = time.monotonic() + seconds, [], []
         os.makedirs(self.path('power'))
         recorded = {before: self.record(before, 4) for before in (0, 5)}
         while not counts or time.monotonic() < end:
             sources = [lambda before=before, at=recorded[before], seed=f'{self.seed} {len(counts)}':
                        self.cuts(at, before, random.Random(seed), n) for before in recorded]
-            wanted = sum(1 for source in sources for _ in source())
+            wanted.append(sum(1 for source in sources for _ in source()))
             done = self.flow(self.cut_jobs(f'power/{len(counts)}', spread_passes(
                 sources, random.Random(self.seed))), end - time.monotonic())
             counts.append(len(done))
-        self.say(f'power cuts of a writer: {sum(counts)}; {counts[0]} of {wanted} in the first of '
+        self.say(f'power cuts of a writer: {sum(counts)}; {counts[0]} of {wanted[0]} in the first of '
                  f'{len(counts)} rounds over its calls')
         return sum(counts)
 

@@ -45,9 +45,19 @@ mxstore_work_init(struct mxstore_work *w, const struct options *o, const char *v
 int
 mxstore_work_status(struct mxstore_work *w, int rc, const struct err *err)
 {
+	struct err with_way = {0};
+
 	progress_finish(&w->progress);
 	if (rc >= 0)
 		return EXIT_DONE;
+	/* Of a record; of a page the line names it (store_say_damaged()). */
+	if (rc == ERR_DAMAGED && strstr(err->text, "mxstore merge") == NULL) {
+		err_set(&with_way, rc,
+		    "%s; what can be read is brought into a new corpus by `mxstore merge --store "
+		    "NEW STORE`",
+		    err->text);
+		err = &with_way;
+	}
 	options_trouble(MXSTORE, err);
 	return rc == ERR_INPUT && options_interrupted() ? EXIT_MISSING : EXIT_TROUBLE;
 }

@@ -75,6 +75,18 @@ class Writing(Damaged):
             self.assertOneLine(self.run_ok(*args, '--store', store, status=2, stdin=''),
                                store, 'damaged', 'page ', 'mxstore check --repair', 'mxstore merge')
 
+    def test_the_way_out_of_a_wrong_octet(self):
+        for at in range(2 * PAGE + 3000, len(self.data), PAGE):
+            store = self.with_data(
+                self.data[:at] + bytes([self.data[at] ^ 1]) + self.data[at + 1:])
+            found = programs.run('mxstore', 'check', '--store', store, '--quiet').out
+            if 'day, key' in found and 'the checksum does not hold' in found:
+                break
+        else:
+            self.fail('no octet of a record was hit')
+        self.assertOneLine(self.run_ok('compact', '--store', store, status=2), store,
+                           'the checksum does not hold', 'mxstore merge')
+
     @staticmethod
     def bytes_of(store):
         with open(os.path.join(store, 'data.mdb'), 'rb') as f:

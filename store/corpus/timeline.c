@@ -93,8 +93,16 @@ timeline_last_chunk(
 	int rc;
 
 	key_number(&key, series);
-	if ((rc = db_get(view->txn, DB_DAY_LAST, &key, &value, err)) <= 0)
+	if ((rc = db_get(view->txn, DB_DAY_LAST, &key, &value, err)) < 0)
 		return rc;
+	if (rc == 0) {
+		rc = db_get(view->txn, DB_SERIES, &key, &value, err);
+		return rc <= 0 ? rc
+			       : err_set(err, ERR_DAMAGED,
+				     "%s: damaged: sub-database last: the record of series %u is "
+				     "not there",
+				     view->store->dir, (unsigned)series);
+	}
 	return day_last_parse(last, value.p, value.len) ? 1
 							: timeline_damaged(view, series, 0, err);
 }
@@ -199,7 +207,7 @@ timeline_last(struct store_view *view, uint32_t series, enum series_kind kind, i
 	int rc = timeline_last_chunk(view, series, &last, err);
 
 	if (rc <= 0)
-		return rc; /* every series that was ever observed has one */
+		return rc;
 	rc = last_of(view, series, kind, last.day, last.chunk, last.len, before_ms, out, err);
 	return rc != 0 ? rc : last_of_days(view, series, kind, before_ms, out, err);
 }

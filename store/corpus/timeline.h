@@ -34,7 +34,8 @@ int timeline_last(struct store_view *view, uint32_t series, enum series_kind kin
     int64_t before_ms, struct sighting *out, struct err *err);
 
 /* For those who read the chunks themselves: a day that a key can hold; the series' record in
- * sub-database `last`, in the map: 1, 0, <0; what is said of a record that cannot be read. */
+ * sub-database `last`, in the map: 1, 0 (there is no such series; one that is there has it), <0;
+ * what is said of a record that cannot be read. */
 int64_t timeline_day(int64_t time_ms);
 int timeline_last_chunk(
     struct store_view *view, uint32_t series, struct day_last *last, struct err *err);

@@ -40,44 +40,18 @@ parse_name(struct target *target, const char *name, const char *line, struct err
 	return 1;
 }
 
+/* ADDRESS[:PORT], an IPv6 address in brackets. */
 static bool
-parse_port(const char *text, uint16_t *port)
+parse_endpoint(struct target *target, const char *text)
 {
-	unsigned value = 0;
+	uint16_t port;
 
-	if (*text == '\0')
+	if (!ip_parse_place(&target->address, &port, text) ||
+	    (target->address.family == 6) != (text[0] == '['))
 		return false;
-	for (; *text >= '0' && *text <= '9'; text++)
-		if ((value = value * 10 + (unsigned)(*text - '0')) > 65535)
-			return false;
-	*port = (uint16_t)value;
-	return *text == '\0' && value > 0;
-}
-
-/* ADDRESS[:PORT], an IPv6 address in brackets. Writes into text. */
-static bool
-parse_endpoint(struct target *target, char *text)
-{
-	char *port = NULL, *end;
-
-	if (*text == '[') {
-		text++;
-		if ((end = strchr(text, ']')) == NULL)
-			return false;
-		*end++ = '\0';
-		if (*end == ':')
-			port = end + 1;
-		else if (*end != '\0')
-			return false;
-		return ip_parse(&target->address, text) && target->address.family == 6 &&
-		       (port == NULL || parse_port(port, &target->port));
-	}
-	if ((end = strchr(text, ':')) != NULL) {
-		*end = '\0';
-		port = end + 1;
-	}
-	return ip_parse(&target->address, text) && target->address.family == 4 &&
-	       (port == NULL || parse_port(port, &target->port));
+	if (port != 0)
+		target->port = port;
+	return true;
 }
 
 static char *
@@ -138,7 +112,7 @@ parse_csv(struct target *target, char *text, const char *line, struct err *err)
 	ip = field[0];
 	domain = field[1] != NULL ? field[1] : "";
 	port = field[3] != NULL ? field[3] : "";
-	if (*port != '\0' && !parse_port(port, &target->port))
+	if (*port != '\0' && !ip_parse_port(&target->port, port))
 		return bad(err, line, "the PORT of IP, DOMAIN, TAG, PORT is none");
 	if (*domain == '\0')
 		return bad(err, line, "no host name: write HOST@ADDRESS, or ADDRESS, HOST");

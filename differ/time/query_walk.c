@@ -108,9 +108,10 @@ bool
 query_has_address(const struct query *q)
 {
 	struct ip address;
+	uint16_t port;
 
 	for (int i = 0; i < q->options.operand_n; i++)
-		if (ip_parse(&address, q->options.operands[i]))
+		if (ip_parse_place(&address, &port, q->options.operands[i]))
 			return true;
 	return false;
 }
@@ -123,7 +124,8 @@ operand_filter(const struct query *q, int i, char host[LIMIT_NAME + 1],
 	int rc = 0;
 
 	*filter = filter_of(q);
-	if (i < q->options.operand_n && !ip_parse(&filter->address, q->options.operands[i])) {
+	if (i < q->options.operand_n &&
+	    !ip_parse_place(&filter->address, &filter->port, q->options.operands[i])) {
 		rc = host_normalise(q->options.operands[i], host, err);
 		filter->under = host;
 	}
@@ -259,9 +261,11 @@ query_chooses(const struct query *q, const struct series *s)
 	for (int i = 0; i < q->options.operand_n && !named; i++) {
 		char host[LIMIT_NAME + 1];
 		struct ip address;
+		uint16_t port;
 
-		named = ip_parse(&address, q->options.operands[i])
-			    ? s->kind == SERIES_PROBE && ip_compare(&address, &s->address) == 0
+		named = ip_parse_place(&address, &port, q->options.operands[i])
+			    ? s->kind == SERIES_PROBE && ip_compare(&address, &s->address) == 0 &&
+				  (port == 0 || port == s->port)
 			    : host_normalise(q->options.operands[i], host, NULL) == 0 &&
 				  host_is_under(s->host, host);
 	}

@@ -15,6 +15,44 @@ ip_parse(struct ip *ip, const char *text)
 	return ip->family != 0;
 }
 
+bool
+ip_parse_port(uint16_t *port, const char *text)
+{
+	unsigned value = 0;
+
+	if (*text == '\0')
+		return false;
+	for (; *text >= '0' && *text <= '9'; text++)
+		if ((value = value * 10 + (unsigned)(*text - '0')) > 65535)
+			return false;
+	*port = (uint16_t)value;
+	return *text == '\0' && value > 0;
+}
+
+bool
+ip_parse_place(struct ip *ip, uint16_t *port, const char *text)
+{
+	bool brackets = text[0] == '[';
+	const char *end = strchr(text, brackets ? ']' : ':');
+	char address[INET6_ADDRSTRLEN];
+	size_t len;
+
+	*port = 0;
+	if (!brackets && (end == NULL || ip_parse(ip, text)))
+		return ip_parse(ip, text);
+	text += brackets;
+	if (end == NULL || (len = (size_t)(end - text)) >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	end += brackets;
+	if (ip_parse(ip, address) && ip->family == (brackets ? 6 : 4) &&
+	    (*end == '\0' || (*end == ':' && ip_parse_port(port, end + 1))))
+		return true;
+	*ip = (struct ip){0};
+	return false;
+}
+
 void
 ip_format(const struct ip *ip, char out[IP_TEXT_MAX])
 {

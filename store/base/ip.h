@@ -20,7 +20,12 @@ struct ip {
 	uint8_t octets[16];
 };
 
-bool ip_parse(struct ip *ip, const char *text);		    /* inet_pton(3) form, no brackets */
+bool ip_parse(struct ip *ip, const char *text);	      /* inet_pton(3) form, no brackets */
+bool ip_parse_port(uint16_t *port, const char *text); /* decimal, 1 to 65535 */
+/* An address as it is printed (RFC 5952 section 6): an IPv6 address in brackets or bare, either
+ * family with :PORT behind it, IPv6 then in brackets. *port is 0 where there is none. A text that
+ * is none leaves *ip without a family. */
+bool ip_parse_place(struct ip *ip, uint16_t *port, const char *text);
 void ip_format(const struct ip *ip, char out[IP_TEXT_MAX]); /* RFC 5952 */
 
 /* Its name in the tree of reverse look-ups: "1.2.0.192.in-addr.arpa" (RFC 1035 section 3.5), or 32

@@ -41,7 +41,8 @@ filter_of(const struct arguments *a, struct series_filter *filter, char host[LIM
 		rc = host_normalise(a->under, host, &err);
 		filter->under = host;
 	}
-	if (rc == 0 && a->address != NULL && !ip_parse(&filter->address, a->address))
+	if (rc == 0 && a->address != NULL &&
+	    !ip_parse_place(&filter->address, &filter->port, a->address))
 		rc = err_set(&err, ERR_INPUT, "--address: \"%s\" is no address", a->address);
 	if (rc == 0 && a->sni != NULL)
 		rc = mxstore_parse_sni(a->sni, &filter->sni, &err);

@@ -28,10 +28,11 @@ is_wanted(const struct series_walk *walk, const struct series *s)
 
 	if (f->kind != 0 && s->kind != f->kind)
 		return false;
-	if ((f->sni != 0 || f->address.family != 0) && s->kind != SERIES_PROBE)
+	if ((f->sni != 0 || f->address.family != 0 || f->port != 0) && s->kind != SERIES_PROBE)
 		return false;
 	return (f->sni == 0 || (f->sni & 1u << s->sni) != 0) &&
 	       (f->address.family == 0 || ip_compare(&f->address, &s->address) == 0) &&
+	       (f->port == 0 || f->port == s->port) &&
 	       (walk->under == NULL || host_is_under(s->host, walk->under)) &&
 	       (walk->host == NULL || strcmp(s->host, walk->host) == 0) &&
 	       (walk->vantage == NULL || strcmp(s->vantage, walk->vantage) == 0);

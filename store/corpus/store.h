@@ -139,6 +139,7 @@ struct series_filter {
 	const char *under;     /* a name: it and all below; NULL: any */
 	const char *host;      /* exactly this name; NULL: any */
 	struct ip address;     /* family 0: any */
+	uint16_t port;	       /* 0: any */
 	unsigned sni;	       /* bits 1 << enum sni; 0: any */
 	const char *vantage;   /* NULL: any */
 };

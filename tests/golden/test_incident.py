@@ -168,6 +168,11 @@ class IncidentTest(unittest.TestCase):
             store).splitlines()]
         self.assertEqual(len(rows), 5)
         self.assertEqual(sum('invalid2' in r['subject'] for r in rows), 1)
+        one = [json.loads(r) for place in ('142.250.142.26:25', '[2607:f8b0:4023:1c03::1a]:25')
+               for r in self.run_program('mxdiff', 'show', '--json', place, '--sni', 'none',
+                                         '--store', store).splitlines()]
+        self.assertEqual([r['address'] for r in one],
+                         ['142.250.142.26', '2607:f8b0:4023:1c03::1a'])
 
     def test_diff_between(self):
         store = self.store('four', '11:30')

@@ -3,9 +3,53 @@
 
 #include "fixture.h"
 #include "store/base/base64.h"
+#include "store/base/ip.h"
 #include "store/base/lines.h"
 #include "store/base/text.h"
 #include "store/record/host.h"
+
+static void
+test_place_of_an_address(void **state)
+{
+	static const struct {
+		const char *text, *address; /* NULL: refused */
+		uint16_t port;
+	} rows[] = {
+	    {"192.0.2.1", "192.0.2.1", 0},
+	    {"192.0.2.1:25", "192.0.2.1", 25},
+	    {"2001:db8::1", "2001:db8::1", 0},
+	    {"[2001:db8::1]", "2001:db8::1", 0},
+	    {"[2001:db8::1]:65535", "2001:db8::1", 65535},
+	    {"", NULL, 0},
+	    {"192.0.2.1:", NULL, 0},
+	    {"192.0.2.1:0", NULL, 0},
+	    {"192.0.2.1:65536", NULL, 0},
+	    {"192.0.2.1:25x", NULL, 0},
+	    {"[192.0.2.1]", NULL, 0},
+	    {"[2001:db8::1", NULL, 0},
+	    {"[2001:db8::1]25", NULL, 0},
+	    {"[]", NULL, 0},
+	    {"[", NULL, 0},
+	    {":25", NULL, 0},
+	    {"mx.example.org:25", NULL, 0},
+	    {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", NULL, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[IP_TEXT_MAX];
+		uint16_t port = 1;
+		struct ip ip;
+
+		assert_int_equal(ip_parse_place(&ip, &port, rows[i].text), rows[i].address != NULL);
+		if (rows[i].address == NULL) {
+			assert_int_equal(ip.family, 0);
+			continue;
+		}
+		ip_format(&ip, text);
+		assert_string_equal(text, rows[i].address);
+		assert_int_equal(port, rows[i].port);
+	}
+}
 
 static void
 test_buf(void **state)
@@ -300,6 +344,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_place_of_an_address),
 	    cmocka_unit_test(test_buf),
 	    cmocka_unit_test(test_long_error),
 	    cmocka_unit_test(test_hostile),

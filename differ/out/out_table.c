@@ -166,16 +166,17 @@ append_row(struct buf *out, const struct out_table *t, const size_t *width, size
 	while (last > 0 && width[last] == 0)
 		last--;
 	for (size_t c = 0; c <= last; c++) {
-		bool coloured = row < t->n && t->columns[c].coloured;
+		const char *colour = row < t->n && t->columns[c].coloured
+					 ? out_history_colour(t->severities[row], style)
+					 : "";
 
 		if (width[c] == 0)
 			continue;
-		if (coloured)
-			buf_append_text(out, out_history_colour(t->severities[row], style));
+		buf_append_text(out, colour);
 		append_cell(out,
 		    row < t->n ? t->cells[row * t->columns_n + c] : t->columns[c].title, width[c],
 		    t->columns[c].middle, c == last);
-		if (coloured && style->colour)
+		if (colour[0] != '\0')
 			buf_append_text(out, "\033[0m");
 		if (c < last)
 			buf_printf(out, "%*s", GAP, "");

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,8 +143,9 @@ sync_folder(const char *path, struct err *err)
 	return rc;
 }
 
-int
-place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err)
+/* A file of that name beside it, then its name. */
+static int
+replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err)
 {
 	struct buf name = {0};
 	const char *part;
@@ -165,5 +167,34 @@ place_replace(const char *path, const void *bytes, size_t len, unsigned mode, st
 	else if (fd >= 0)
 		unlink(part);
 	buf_finish(&name);
+	return rc;
+}
+
+static int
+write_through(const char *path, const void *bytes, size_t len, struct err *err)
+{
+	FILE *f = fopen(path, "we");
+	bool failed = f == NULL || fwrite(bytes, 1, len, f) != len;
+	int errnum = errno;
+
+	if (f != NULL && fclose(f) != 0 && !failed) {
+		failed = true;
+		errnum = errno;
+	}
+	return failed ? err_system(err, errnum, "%s: cannot be written", path) : 0;
+}
+
+int
+place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err)
+{
+	struct stat st;
+	char *real;
+	int rc;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return write_through(path, bytes, len, err);
+	real = realpath(path, NULL);
+	rc = replace(real != NULL ? real : path, bytes, len, mode, err);
+	free(real);
 	return rc;
 }

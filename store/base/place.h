@@ -34,7 +34,8 @@ int place_new_close(struct place_new *file, const char *name, int rc, struct err
 
 /* Puts a file in the place of what `path` names, as a whole: written beside it (path.new), synced,
  * renamed, and the name synced. Who is killed meanwhile leaves the old one. mode: exactly this;
- * 0: 0666 & ~umask. */
+ * 0: 0666 & ~umask. Of a symbolic link, the file that it leads to; a pipe or a device stays, and is written
+ * to. */
 int place_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct err *err);
 
 #endif

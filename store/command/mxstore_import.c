@@ -376,7 +376,7 @@ mxstore_import_postfix_log(int argc, char **argv)
 		return rc;
 	if (log.vantage != NULL && !is_vantage(log.vantage))
 		return EXIT_TROUBLE;
-	if (year > 9999)
+	if (year != 0 && (year < 1970 || year > 9999))
 		return options_usage_error(MXSTORE, "--year: %u is none", year);
 	log.year = (int)year;
 	if (zone_parse(&log.zone, zone, &wrong) != 0)

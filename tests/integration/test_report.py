@@ -120,6 +120,25 @@ class ReportTest(unittest.TestCase):
         os.umask(umask)
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o666 & ~umask)
 
+    def test_out_that_is_no_file_stays(self):
+        """A link is followed; a pipe, as a device, is written to, not replaced."""
+        page, link, pipe = (self.lab.path('kept.' + name) for name in ('html', 'link', 'pipe'))
+        with open(page, 'w', encoding='ascii'):
+            os.symlink('kept.html', link)
+        self.assertEqual(self.report_to(link).status, 0)
+        self.assertTrue(os.path.islink(link))
+        with open(page, encoding='utf-8') as f:
+            whole = f.read()
+        self.assertIn('</html>', whole)
+        os.mkfifo(pipe)
+        reader = subprocess.Popen(['cat', pipe], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(self.report_to(pipe).status, 0)
+        self.assertEqual(reader.communicate(timeout=20)[0], whole)
+        self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
+
+    def report_to(self, path):
+        return self.story.mxdiff('report', '--out', path, '--utc')
+
     def test_what_can_go_wrong(self):
         for args, said in (
                 ((), 'report needs --out FILE.html'), (('--out', '-', '--json'), 'report has no --json'),

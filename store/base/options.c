@@ -27,6 +27,8 @@ static const struct option common[] = {
 };
 #define COMMON_N (sizeof(common) / sizeof(common[0]))
 
+#define HELP_LEFT 30 /* columns of an option and its argument */
+
 static volatile sig_atomic_t interrupted;
 
 void
@@ -304,6 +306,7 @@ static void
 help_line(FILE *out, int letter, const char *name, const char *argument, const char *help)
 {
 	struct buf left = {0};
+	size_t columns;
 
 	if (letter != 0)
 		buf_printf(&left, "-%c, ", letter);
@@ -312,7 +315,9 @@ help_line(FILE *out, int letter, const char *name, const char *argument, const c
 	buf_printf(&left, "--%s", name);
 	if (argument != NULL)
 		buf_printf(&left, " %s", argument);
-	fprintf(out, "  %-30s %s\n", buf_text(&left), help);
+	columns = text_width(left.data, left.len);
+	fprintf(out, "  %s%*s %s\n", buf_text(&left),
+	    columns < HELP_LEFT ? (int)(HELP_LEFT - columns) : 0, "", help);
 	buf_finish(&left);
 }
 

@@ -47,7 +47,8 @@ filter_of(const struct arguments *a, struct series_filter *filter, char host[LIM
 	if (rc == 0 && a->sni != NULL)
 		rc = mxstore_parse_sni(a->sni, &filter->sni, &err);
 	if (rc == 0 && a->vantage != NULL && !vantage_valid(a->vantage))
-		rc = err_set(&err, ERR_INPUT, "--vantage: not 1 to 32 of a-z 0-9 -");
+		rc = err_set(&err, ERR_INPUT, "--vantage: \"%s\" is not 1 to 32 of a-z, 0-9 and -",
+		    a->vantage);
 	return rc == 0 ? EXIT_DONE : options_trouble(MXSTORE, &err);
 }
 

@@ -236,7 +236,7 @@ is_vantage(const char *name)
 {
 	if (vantage_valid(name))
 		return true;
-	options_usage_error(MXSTORE, "--vantage: not 1 to 32 of a-z 0-9 -");
+	options_usage_error(MXSTORE, "--vantage: \"%s\" is not 1 to 32 of a-z, 0-9 and -", name);
 	return false;
 }
 
@@ -422,7 +422,8 @@ where(const struct arguments *a, struct series *s, char sni_sent[LIMIT_NAME + 1]
 	if (!offer_parse(a->offer, &s->offer))
 		return err_set(err, ERR_INPUT, "--offer: \"%s\" is unknown", a->offer);
 	if (!vantage_valid(a->vantage))
-		return err_set(err, ERR_INPUT, "--vantage: not 1 to 32 of a-z 0-9 -");
+		return err_set(err, ERR_INPUT, "--vantage: \"%s\" is not 1 to 32 of a-z, 0-9 and -",
+		    a->vantage);
 	strcpy(s->vantage, a->vantage);
 	if (!sni_parse(a->sni, &s->sni)) {
 		/* Any other word is a literal name, as with mxcollect. */

@@ -161,7 +161,7 @@ pack_record(struct copy *c, struct certificate_packer *packer, const struct db_b
 	return 0;
 }
 
-/* All of them anew: with one dictionary, and in packs. */
+/* All of them anew: with one dictionary, and in packs. After DB_META, whose format they raise. */
 static int
 pack_certificates(struct copy *c, struct err *err)
 {
@@ -170,9 +170,9 @@ pack_certificates(struct copy *c, struct err *err)
 	struct db_cursor *cursor;
 	struct db_bytes key, value;
 	uint64_t n = 0;
-	int rc = begin(c, err);
+	int rc = train(c, err);
 
-	if (rc != 0)
+	if (rc < 0 || (rc = begin(c, err)) != 0)
 		return rc;
 	if ((cursor = db_cursor_open(c->from->txn, DB_CERT, err)) == NULL)
 		return ERR_SYSTEM;
@@ -217,8 +217,6 @@ copy_all(struct store *from, struct store *to, bool anew, const struct maintain_
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		if ((rc = db_table_size(c.from->txn, i, &records, &octets, err)) == 0)
 			c.all += records;
-	if (rc == 0 && anew)
-		rc = train(&c, err);
 	for (int i = 0; rc == 0 && i < DB_TABLE_N; i++)
 		if (anew && i == DB_CERT)
 			rc = pack_certificates(&c, err);
